@@ -1,0 +1,224 @@
+"""Tidemark's settings: the only module that reads the environment and `tidemark.toml`."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from lakehouse.config import LakeConfig, S3Config
+from lakehouse.errors import TidemarkError
+from lakehouse.postgres import ensure_databases, running_server, server_url, start_server
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+_PREFIX = "TIDEMARK_"
+_DATABASES = ("tidemark_lake", "tidemark_dagster", "tidemark_mlflow")
+
+
+class Settings(BaseModel):
+    """All settings. Each is `TIDEMARK_<NAME>` in the environment or `<name>` in tidemark.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Path = Field(
+        PROJECT_ROOT / ".tidemark",
+        description="Folder of everything that the platform keeps: servers, logs, local lake.",
+    )
+    lake: str = Field("", description="Folder or s3:// prefix of the lake; empty: <state>/lake.")
+    landing: str = Field(
+        "", description="Folder or s3:// prefix where files land; empty: <state>/landing."
+    )
+    postgres: SecretStr | None = Field(
+        None, description="URL of your own Postgres server; empty: an embedded one is started."
+    )
+    dbt_project: Path = Field(
+        PROJECT_ROOT / "dbt_project", description="Folder of the dbt project."
+    )
+    specs: Path = Field(
+        PROJECT_ROOT / "ml_assets" / "specs", description="Folder of the model specs (*.yaml)."
+    )
+    memory_limit: str = Field(
+        "4GB",
+        pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        description="DuckDB's memory limit for each process, such as 4GB.",
+    )
+    threads: int = Field(os.cpu_count() or 2, ge=1, le=1024, description="Worker threads.")
+    workers: int = Field(
+        1, ge=1, le=256, description="Processes that score in parallel; 1 scores in the run itself."
+    )
+    encrypted: bool = Field(False, description="Encrypt the lake's data files.")
+    s3_endpoint: str | None = Field(None, description="URL of the S3 endpoint; empty for AWS.")
+    s3_region: str = Field("us-east-1", description="S3 region.")
+    s3_path_style: bool = Field(True, description="Bucket in the path, as most own servers need.")
+    s3_access_key: SecretStr | None = Field(
+        None, description="S3 key; empty: the AWS credential chain."
+    )
+    s3_secret_key: SecretStr | None = Field(None, description="S3 secret; goes with the key.")
+    alert_webhook: SecretStr | None = Field(
+        None, description="URL that alerts are posted to as JSON, besides the log."
+    )
+    ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow UI.")
+    host: str = Field("127.0.0.1", description="Address that the UIs listen on.")
+
+    @model_validator(mode="after")
+    def _s3_keys_come_in_pairs(self) -> "Settings":
+        if (self.s3_access_key is None) != (self.s3_secret_key is None):
+            raise ValueError("s3_access_key and s3_secret_key are set both or neither")
+        return self
+
+    @property
+    def landing_path(self) -> str:
+        """Folder or s3:// prefix where files land."""
+        return (self.landing or str(self.state / "landing")).rstrip("/")
+
+    @property
+    def lake_path(self) -> str:
+        """Folder or s3:// prefix of the lake's files."""
+        return (self.lake or str(self.state / "lake")).rstrip("/")
+
+    @property
+    def artifact_path(self) -> str:
+        """Folder or s3:// prefix of models and training sets: the lake's own storage."""
+        return f"{self.lake_path}/artifacts"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's folder."""
+        return self.state / "dagster"
+
+    @property
+    def postgres_folder(self) -> Path:
+        """The embedded Postgres' folder."""
+        return self.state / "postgres"
+
+    @property
+    def log_folder(self) -> Path:
+        """Logs of the servers that `tidemark up` starts."""
+        return self.state / "logs"
+
+    @cached_property
+    def server(self) -> "ServerUrls":
+        """The databases' URLs; starts the embedded Postgres if it does not run."""
+        if self.postgres is not None:
+            return ServerUrls.on_server(self.postgres.get_secret_value())
+        status = start_server(self.postgres_folder)
+        ensure_databases(server_url(status, "postgres"), _DATABASES)
+        return ServerUrls(*(server_url(status, name) for name in _DATABASES))
+
+    @property
+    def postgres_runs(self) -> bool:
+        """Whether the embedded server runs, without starting it."""
+        return running_server(self.postgres_folder) is not None
+
+    @property
+    def lake_config(self) -> LakeConfig:
+        """The lake's place and limits, for the packages below this one."""
+        s3 = S3Config(
+            endpoint=self.s3_endpoint,
+            region=self.s3_region,
+            path_style=self.s3_path_style,
+            access_key=self.s3_access_key,
+            secret_key=self.s3_secret_key,
+        )
+        return LakeConfig(
+            postgres_url=SecretStr(self.server.lake),
+            data_path=f"{self.lake_path}/tables/",
+            state_folder=self.state,
+            memory_limit=self.memory_limit,
+            threads=self.threads,
+            encrypted=self.encrypted,
+            s3=s3,
+        )
+
+
+class ServerUrls(BaseModel):
+    """The libpq URLs of the three databases on one Postgres server."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lake: str
+    dagster: str
+    mlflow: str
+
+    def __init__(self, lake: str, dagster: str, mlflow: str) -> None:
+        super().__init__(lake=lake, dagster=dagster, mlflow=mlflow)
+
+    @classmethod
+    def on_server(cls, url: str) -> "ServerUrls":
+        """The databases' URLs beside the database of the given URL, created where missing."""
+        from sqlalchemy.engine import make_url
+
+        ensure_databases(url, _DATABASES)
+        base = make_url(url).set(drivername="postgresql")
+        return cls(
+            *(base.set(database=name).render_as_string(hide_password=False) for name in _DATABASES)
+        )
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings out of the environment and, below it, `tidemark.toml` in the project's folder.
+
+    Raises:
+        TidemarkError: A setting is unknown or its value is not possible; names all of them.
+    """
+    environment = os.environ if environment is None else environment
+    file = Path(environment.get(_PREFIX + "CONFIG", PROJECT_ROOT / "tidemark.toml"))
+    values: dict[str, Any] = _read_toml(file, named=_PREFIX + "CONFIG" in environment)
+    origins = dict.fromkeys(values, str(file))
+    for key, value in environment.items():
+        if key.startswith(_PREFIX) and key != _PREFIX + "CONFIG":
+            name = key.removeprefix(_PREFIX).lower()
+            values[name] = value or None
+            origins[name] = key
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        raise _explained(error, origins) from error
+    return _with_absolute_paths(settings)
+
+
+def _read_toml(file: Path, *, named: bool) -> dict[str, Any]:
+    if not file.exists():
+        if named:
+            raise TidemarkError(
+                f"The settings file {file} of TIDEMARK_CONFIG is not there.",
+                hint="Correct TIDEMARK_CONFIG or create the file.",
+            )
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise TidemarkError(
+            f"{file} is not valid TOML: {error}", hint='Write settings as: name = "value".'
+        ) from error
+
+
+def _with_absolute_paths(settings: Settings) -> Settings:
+    changes: dict[str, Any] = {
+        name: getattr(settings, name).expanduser().absolute()
+        for name in ("state", "dbt_project", "specs")
+    }
+    for name in ("lake", "landing"):
+        value: str = getattr(settings, name)
+        if value and "://" not in value:
+            changes[name] = str(Path(value).expanduser().absolute())
+    return settings.model_copy(update=changes)
+
+
+def _explained(error: ValidationError, origins: dict[str, str]) -> TidemarkError:
+    known = ", ".join(sorted(Settings.model_fields))
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        name = str(problem["loc"][0]) if problem["loc"] else "settings"
+        origin = origins.get(name, "tidemark.toml or environment")
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{origin}: there is no setting '{name}'.")
+        else:
+            description = Settings.model_fields[name].description if problem["loc"] else ""
+            lines.append(f"{origin}: {problem['msg']}. {description}".rstrip())
+    return TidemarkError("\n".join(lines), hint=f"The settings are: {known}.")

@@ -1,0 +1,1 @@
+"""Generated demo data with planted, counted defects and drift."""

@@ -1,0 +1,1 @@
+"""Storage and landing: the lake, its writer lock, its ledger, and the way from file to raw row."""

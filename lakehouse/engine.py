@@ -1,0 +1,119 @@
+"""A DuckDB engine set up for the lake: extensions out of their wheels, limits, S3 access."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from psycopg.conninfo import conninfo_to_dict
+
+from lakehouse.config import LakeConfig
+from lakehouse.errors import TidemarkError
+from lakehouse.quoting import quote_literal
+
+CATALOG_SECRET = "tidemark_catalog"  # noqa: S105 - the name of a secret, not its value
+_LOCAL_EXTENSIONS = ("postgres_scanner", "ducklake")
+_S3_EXTENSIONS = ("httpfs", "aws")
+
+
+def new_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory with the lake's extensions loaded and its limits set, nothing attached."""
+    config.temporary_folder.mkdir(parents=True, exist_ok=True)
+    engine = duckdb.connect(
+        ":memory:",
+        config={
+            "extension_directory": str(config.extension_folder),
+            "temp_directory": str(config.temporary_folder),
+            "memory_limit": config.memory_limit,
+            "threads": str(config.threads),
+            # Extensions come from wheels; the network is never asked at run time.
+            "autoinstall_known_extensions": "false",
+        },
+    )
+    engine.execute("set TimeZone = 'UTC'")
+    for name in extensions(config):
+        _load_extension(engine, name, config.extension_folder)
+    if config.is_remote:
+        create_s3_secret(engine, config)
+    return engine
+
+
+def extensions(config: LakeConfig) -> tuple[str, ...]:
+    """The extensions that the lake's places need."""
+    return _LOCAL_EXTENSIONS + (_S3_EXTENSIONS if config.is_remote else ())
+
+
+def install_extensions(config: LakeConfig) -> None:
+    """Installs the extensions that the lake needs, for engines that are set up elsewhere (dbt)."""
+    new_engine(config).close()
+
+
+def _load_extension(engine: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
+    try:
+        engine.load_extension(name)
+    except duckdb.IOException:
+        folder.mkdir(parents=True, exist_ok=True)
+        engine.execute(f"install {quote_literal(str(_extension_file(name)))}")
+        engine.load_extension(name)
+
+
+def _extension_file(name: str) -> Path:
+    """The extension's file inside its installed wheel."""
+    package = f"duckdb_extension_{name}"
+    spec = importlib.util.find_spec(package)
+    files: list[Path] = []
+    if spec is not None and spec.origin is not None:
+        files = sorted(
+            Path(spec.origin).parent.glob(f"extensions/v{duckdb.__version__}/*.duckdb_extension*")
+        )
+    if not files:
+        raise TidemarkError(
+            f"DuckDB {duckdb.__version__} has no installed extension '{name}'.",
+            hint=f"Install {package.replace('_', '-')}=={duckdb.__version__}; `make setup` does.",
+        )
+    return files[0]
+
+
+def create_s3_secret(engine: duckdb.DuckDBPyConnection, config: LakeConfig) -> None:
+    """Gives the engine the S3 access of the settings, or that of the AWS credential chain."""
+    s3 = config.s3
+    options = {"region": s3.region, "url_style": "path" if s3.path_style else "vhost"}
+    if s3.endpoint:
+        options["endpoint"] = s3.endpoint.split("://", 1)[-1].rstrip("/")
+        options["use_ssl"] = str(not s3.endpoint.startswith("http://")).lower()
+    if s3.access_key and s3.secret_key:
+        options["key_id"] = s3.access_key.get_secret_value()
+        options["secret"] = s3.secret_key.get_secret_value()
+    else:
+        options["provider"] = "credential_chain"
+    _create_secret(engine, "tidemark_s3", "s3", options)
+
+
+def attach_lake(engine: duckdb.DuckDBPyConnection, config: LakeConfig, *, read_only: bool) -> None:
+    """Attaches the lake as `lake`; a lake opened for writing is created if it is not there."""
+    _create_secret(engine, CATALOG_SECRET, "postgres", catalog_secret_options(config))
+    options = [f"META_SECRET {CATALOG_SECRET}"]
+    if read_only:
+        options.append("READ_ONLY")
+    else:
+        options.append(f"DATA_PATH {quote_literal(config.data_path)}")
+    if config.encrypted and not read_only:
+        options.append("ENCRYPTED")
+    engine.execute(f"attach 'ducklake:postgres:' as lake ({', '.join(options)})")
+
+
+def catalog_secret_options(config: LakeConfig) -> dict[str, str]:
+    """The catalog's connection as options of a DuckDB secret of type postgres."""
+    parts: dict[str, Any] = conninfo_to_dict(config.postgres_url.get_secret_value())
+    names = {"host": "host", "port": "port", "dbname": "database", "user": "user"}
+    options = {ours: str(parts[theirs]) for theirs, ours in names.items() if theirs in parts}
+    if "password" in parts:
+        options["password"] = str(parts["password"])
+    return options
+
+
+def _create_secret(
+    engine: duckdb.DuckDBPyConnection, name: str, kind: str, options: dict[str, str]
+) -> None:
+    settings = ", ".join(f"{key} {quote_literal(value)}" for key, value in options.items())
+    engine.execute(f"create or replace secret {name} (type {kind}, {settings})")

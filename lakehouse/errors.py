@@ -1,0 +1,22 @@
+"""The one base class of errors that a user is meant to read."""
+
+
+class TidemarkError(Exception):
+    """Something the user can act on: what is wrong, and what to do about it.
+
+    Args:
+        message: What is wrong, with the values seen and what would be right.
+        hint: The next step for the user; shown after the message.
+
+    >>> print(TidemarkError("No source 'revews'.", hint="Did you mean 'reviews'?"))
+    No source 'revews'.
+    Hint: Did you mean 'reviews'?
+    """
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHint: {self.hint}"

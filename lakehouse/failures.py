@@ -1,0 +1,69 @@
+"""Engine failures that a user can mend, in the user's words."""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import duckdb
+import psycopg
+
+from lakehouse.errors import TidemarkError
+
+_DISK_FULL = ("no space left on device", "disk full", "could not write to file", "disk quota")
+_POSTGRES_GONE = (
+    "unable to connect to postgres",
+    "failed to query most recent snapshot",
+    "server closed the connection",
+    "terminating connection",
+    "connection to server",
+    "failed to commit ducklake transaction: failed to execute",
+    "the connection is closed",
+    "connection refused",
+    "the database system is",
+)
+
+
+@contextmanager
+def explained(forget_connection: Callable[[], None]) -> Iterator[None]:
+    """Turns engine errors with a known remedy into `TidemarkError`; others pass unchanged.
+
+    Args:
+        forget_connection: Called when the engine's connection can no longer be trusted.
+    """
+    try:
+        yield
+    except (duckdb.Error, psycopg.Error, OSError) as error:
+        explanation = explanation_of(error)
+        if explanation is None:
+            raise
+        forget_connection()
+        raise explanation from error
+
+
+def explanation_of(error: BaseException) -> TidemarkError | None:
+    """What a user should read for an engine's error, or None where it needs no translation.
+
+    >>> print(explanation_of(OSError(28, "No space left on device")))
+    The disk is full: [Errno 28] No space left on device
+    Hint: Free some space and run the command again: nothing half-done was kept.
+    """
+    text = str(error)
+    lowered = text.lower()
+    first_line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    if getattr(error, "errno", None) == errno.ENOSPC or _any_in(_DISK_FULL, lowered):
+        return TidemarkError(
+            f"The disk is full: {first_line}",
+            hint="Free some space and run the command again: nothing half-done was kept.",
+        )
+    gone = isinstance(error, psycopg.OperationalError) or _any_in(_POSTGRES_GONE, lowered)
+    if gone:
+        return TidemarkError(
+            f"Postgres, which holds the lake's catalog, does not answer: {first_line}",
+            hint="Run the command again: it starts the embedded Postgres, and what was not"
+            " committed is done anew. For a server of your own, check TIDEMARK_POSTGRES.",
+        )
+    return None
+
+
+def _any_in(fragments: tuple[str, ...], text: str) -> bool:
+    return any(fragment in text for fragment in fragments)

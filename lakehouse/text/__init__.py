@@ -1,0 +1,1 @@
+"""Text functions for SQL: cleaning and language detection."""

@@ -1,0 +1,1 @@
+"""Model specs and everything that is derived from them."""

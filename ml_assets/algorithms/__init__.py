@@ -1,0 +1,1 @@
+"""The estimators that a model spec can name."""

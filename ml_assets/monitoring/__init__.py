@@ -1,0 +1,1 @@
+"""Drift and performance of a model in production, as lake tables."""
