@@ -53,6 +53,22 @@ TABLES: dict[str, str] = {
         spec_hash varchar not null, manifest_hash varchar not null, cutoff timestamptz,
         train_rows bigint not null, holdout_rows bigint not null, excluded_rows bigint not null,
         columns varchar not null, created_at timestamptz not null, run_id varchar not null""",
+    # One row per model version: where its bundle is and what it was made from.
+    "ml.model_versions": """
+        model varchar not null, model_version integer not null, algorithm varchar not null,
+        bundle_path varchar not null, bundle_hash varchar not null, mlflow_run_id varchar not null,
+        training_set_hash varchar not null, features_version varchar not null,
+        spec_hash varchar not null, manifest_hash varchar not null, git_revision varchar not null,
+        source_snapshot_id bigint not null, fit_seconds double not null,
+        predict_seconds double not null, trained_at timestamptz not null,
+        run_id varchar not null""",
+    # One row per version, subject (the version itself, champion, baseline), segment and metric.
+    "ml.evaluations": """
+        model varchar not null, model_version integer not null, subject varchar not null,
+        subject_version integer, segment varchar not null, metric varchar not null,
+        rows bigint not null, value double not null, low double, high double,
+        training_set_hash varchar not null, evaluated_at timestamptz not null,
+        run_id varchar not null""",
     # One row per source and column of the newest profile, and of those before it.
     "monitoring.profiles": """
         source varchar not null, column_name varchar not null, rows bigint not null,

@@ -1,0 +1,128 @@
+"""The dbt project as Dagster assets: built under the writer lock, counted, recorded."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource
+from dagster_dbt import dbt_assets as dbt_assets_of
+
+from dagster_project.dbt_failure import explained_failure
+from dagster_project.manifest import dbt_executable, manifest_file
+from dagster_project.platform import Platform
+from lakehouse.dbt_environment import dbt_environment
+from lakehouse.quoting import quote_identifier
+from lakehouse.writer_lock import writer_lock
+
+AFTER_SCORING = "tag:after_scoring"
+# Two builds of the same dbt models at once fail in their renames.
+_POOL = "dbt"
+
+
+class _Translator(DagsterDbtTranslator):
+    def get_group_name(self, dbt_resource_props: Any) -> str | None:
+        return str(dbt_resource_props["fqn"][1])
+
+
+def dbt_model_assets(platform: Platform) -> list[dg.AssetsDefinition]:
+    """Two multi-assets: the dbt models that feed the ML models, and those that read their scores."""
+    return [
+        _build(platform, name="dbt_models", select="fqn:*", exclude=AFTER_SCORING),
+        _build(platform, name="dbt_models_after_scoring", select=AFTER_SCORING, exclude=""),
+    ]
+
+
+def with_freshness(
+    assets: dg.AssetsDefinition, keys: set[dg.AssetKey], *, warn_days: int, fail_days: int
+) -> dg.AssetsDefinition:
+    """The assets with a freshness policy on those keys."""
+    policy = dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(days=fail_days), warn_window=timedelta(days=warn_days)
+    )
+    return assets.map_asset_specs(
+        lambda spec: spec.replace_attributes(freshness_policy=policy) if spec.key in keys else spec
+    )
+
+
+def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.AssetsDefinition:
+    @dbt_assets_of(
+        manifest=manifest_file(platform.settings),
+        select=select,
+        exclude=exclude or None,
+        name=name,
+        dagster_dbt_translator=_Translator(
+            settings=DagsterDbtTranslatorSettings(enable_source_tests_as_checks=False)
+        ),
+        pool=_POOL,
+    )
+    def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        lake = platform.lake()
+        settings = platform.settings
+        config = settings.lake_config
+        load_id = newest_load(platform)
+        os.environ.update(dbt_environment(config))
+        dbt = DbtCliResource(
+            project_dir=str(settings.dbt_project),
+            profiles_dir=str(settings.dbt_project),
+            dbt_executable=dbt_executable(),
+        )
+        target = settings.state / "dbt" / "runs" / context.run_id / name
+        with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
+            invocation = dbt.cli(
+                ["build"], context=context, target_path=target, raise_on_error=False
+            )
+            for event in invocation.stream():
+                yield _counted(platform, context, event)
+        if not invocation.is_successful():
+            raise explained_failure(target, settings.dbt_project)
+        if name == "dbt_models":
+            with lake.write("record dbt build") as write:
+                write.connection.execute(
+                    "insert into lake.ops.dbt_builds values (?, ?, ?, ?, ?)",
+                    [
+                        datetime.now(UTC),
+                        load_id,
+                        platform.runtime.manifest_hash,
+                        context.run_id,
+                        write.snapshot_id,
+                    ],
+                )
+
+    return build
+
+
+def newest_load(platform: Platform) -> int:
+    """The newest load of the ledger, or 0."""
+    return int(platform.lake().rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0])
+
+
+def _counted(platform: Platform, context: dg.AssetExecutionContext, event: Any) -> Any:
+    """The event, with the table's row count and columns if it is a materialization.
+
+    One query on the connection that is open anyway: dagster-dbt's own fetching opens another
+    engine and costs about 7 s a build.
+    """
+    if not isinstance(event, dg.Output):
+        return event
+    key = context.asset_key_for_output(event.output_name)
+    schema, table = key.path[-2:]
+    lake = platform.lake()
+    count = lake.rows(
+        f"select count(*) from lake.{quote_identifier(schema)}.{quote_identifier(table)}"  # noqa: S608
+    )[0][0]
+    columns = lake.rows(
+        "select column_name, data_type from duckdb_columns() where database_name = 'lake'"
+        " and schema_name = ? and table_name = ? order by column_index",
+        [schema, table],
+    )
+    return event.with_metadata(
+        {
+            **event.metadata,
+            "dagster/row_count": count,
+            "dagster/column_schema": dg.TableSchema(
+                columns=[dg.TableColumn(name, str(kind)) for name, kind in columns]
+            ),
+        }
+    )

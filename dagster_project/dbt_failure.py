@@ -1,0 +1,49 @@
+"""What went wrong in a dbt build, in one message, out of dbt's own results."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lakehouse.errors import TidemarkError
+from lakehouse.failures import explanation_of
+
+_SHOWN = 5
+
+
+def explained_failure(target: Path, project: Path) -> TidemarkError:
+    """The error of a failed build whose results are in the target folder."""
+    file = target / "run_results.json"
+    if not file.exists():
+        return TidemarkError(
+            f"dbt stopped before it had results.\n{_log_tail(target)}",
+            hint=f"Correct the dbt project in {project}; `tidemark check` parses it again.",
+        )
+    results: list[dict[str, Any]] = json.loads(file.read_text())["results"]
+    failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
+    skipped = sum(result["status"] == "skipped" for result in results)
+    lines = [f"  {_name(result)}: {_message(result)}" for result in failed[:_SHOWN]]
+    if len(failed) > _SHOWN:
+        lines.append(f"  and {len(failed) - _SHOWN} more")
+    text = "\n".join(lines)
+    known = explanation_of(OSError(text))
+    if known is not None:
+        return known
+    return TidemarkError(
+        f"dbt build: {len(failed)} failed, {skipped} skipped behind them.\n{text}",
+        hint="Correct the dbt model or the data that it names, then run again; tables behind a"
+        " failed test keep their last good state.",
+    )
+
+
+def _name(result: dict[str, Any]) -> str:
+    kind, _, name = str(result["unique_id"]).partition(".")
+    return f"{kind} {name.split('.', 1)[-1]}"
+
+
+def _message(result: dict[str, Any]) -> str:
+    return " ".join(str(result.get("message") or result["status"]).split())[:400]
+
+
+def _log_tail(target: Path) -> str:
+    log = target / "dbt.log"
+    return "\n".join(log.read_text().splitlines()[-10:]) if log.exists() else ""

@@ -1,0 +1,45 @@
+"""The code location: joins landing, dbt, models and sensors; no logic of its own."""
+
+import dagster as dg
+
+from dagster_project.dbt_assets import dbt_model_assets, with_freshness
+from dagster_project.jobs import jobs
+from dagster_project.landing_assets import source_assets
+from dagster_project.platform import Platform, load_platform
+from dagster_project.spec_assets import spec_assets
+from sensors.all import all_sensors
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """All definitions of the project, for the settings of this process."""
+    return build_definitions(load_platform())
+
+
+def build_definitions(platform: Platform) -> dg.Definitions:
+    """All definitions for a platform."""
+    features = {
+        dg.AssetKey(["marts", spec.table]) for spec in platform.specs.specs.values()
+    }
+    dbt = [
+        with_freshness(assets, features, warn_days=32, fail_days=45)
+        for assets in dbt_model_assets(platform)
+    ]
+    outcomes = {
+        key.path[-1]: key
+        for assets in dbt
+        for key in assets.keys
+        if key.path[-1].endswith("_outcomes")
+    }
+    landing = [
+        asset
+        for source in platform.sources.values()
+        for asset in source_assets(platform, source, outcomes.get(f"int_{source.name}_outcomes"))
+    ]
+    return dg.Definitions(
+        assets=[*landing, *dbt, *spec_assets(platform)],
+        jobs=jobs(platform),
+        sensors=all_sensors(platform.sensor_context),
+        resources={"runtime": platform.runtime},
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,72 @@
+"""Dagster's instance: its folder and dagster.yaml, on the platform's Postgres."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+# Read by dagster.yaml, so that no URL with a password is written to disk.
+POSTGRES_VARIABLE = "TIDEMARK_DAGSTER_POSTGRES_URL"
+
+
+def write_instance_config(settings: Settings) -> None:
+    """Writes dagster.yaml where it is missing or differs."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    text = "# Written by tidemark from its settings; changes here are overwritten.\n"
+    text += yaml.safe_dump(_config(settings), sort_keys=False)
+    file = home / "dagster.yaml"
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
+    # Its presence keeps the UI from asking for an e-mail address at first start.
+    (home / ".nux").mkdir(exist_ok=True)
+    (home / ".nux" / "nux.yaml").write_text("seen: 1\n")
+
+
+def dagster_environment(settings: Settings) -> dict[str, str]:
+    """The environment variables that Dagster's processes need."""
+    url = settings.server.dagster.replace("postgresql://", "postgresql+psycopg2://", 1)
+    return {
+        "DAGSTER_HOME": str(settings.dagster_home),
+        POSTGRES_VARIABLE: url,
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+
+
+def open_instance(settings: Settings) -> "dg.DagsterInstance":
+    """The instance of this project."""
+    import dagster as dg
+
+    write_instance_config(settings)
+    os.environ.update(dagster_environment(settings))
+    return dg.DagsterInstance.get()
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    return {
+        "storage": {"postgres": {"postgres_url": {"env": POSTGRES_VARIABLE}}},
+        "telemetry": {"enabled": False},
+        "run_monitoring": {"enabled": True, "start_timeout_seconds": 180},
+        # A long training must not keep new files out; pools keep two dbt builds, or two
+        # trainings of one model, from running at once.
+        "concurrency": {"runs": {"max_concurrent_runs": 3}, "pools": {"default_limit": 1}},
+        "compute_logs": {
+            "module": "dagster._core.storage.local_compute_log_manager",
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(settings.log_folder / "compute")},
+        },
+        "local_artifact_storage": {
+            "module": "dagster._core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(settings.dagster_home)},
+        },
+        "retention": {
+            "schedule": {"purge_after_days": 30},
+            "sensor": {"purge_after_days": {"skipped": 3, "failure": 30, "success": 30}},
+        },
+    }

@@ -1,0 +1,70 @@
+"""Jobs: what sensors, schedules and people start."""
+
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.landing_assets import accounting_key, profile_key, raw_key
+from dagster_project.platform import Platform
+from ml_assets.assets import ModelKeys
+
+INGEST_JOB = "ingest_and_score"
+
+
+def jobs(platform: Platform) -> list[Any]:
+    """The ingest job, and a retraining job for each model."""
+    return [
+        dg.define_asset_job(
+            INGEST_JOB,
+            selection=dg.AssetSelection.assets(*ingest_keys(platform)),
+            description="Ingests landed files, rebuilds what hangs on them, scores and monitors.",
+        ),
+        *(
+            dg.define_asset_job(
+                retrain_job_name(name),
+                selection=dg.AssetSelection.assets(*retrain_keys(platform, name)),
+                description=f"Trains a challenger of {name}, asks the gate, scores, monitors.",
+            )
+            for name in platform.good_specs
+        ),
+    ]
+
+
+def retrain_job_name(model: str) -> str:
+    """Name of a model's retraining job."""
+    return f"retrain_{model}"
+
+
+def ingest_keys(platform: Platform) -> list[dg.AssetKey]:
+    """Landing, dbt and the serving side of all models."""
+    keys = source_keys(platform) + dbt_keys(platform, after_scoring=False)
+    for name in platform.good_specs:
+        keys += ModelKeys(name).serving
+    return keys + dbt_keys(platform, after_scoring=True)
+
+
+def retrain_keys(platform: Platform, model: str) -> list[dg.AssetKey]:
+    """Training, serving and what reads the scores."""
+    keys = ModelKeys(model)
+    return keys.training + keys.serving + dbt_keys(platform, after_scoring=True)
+
+
+def source_keys(platform: Platform) -> list[dg.AssetKey]:
+    """Raw tables, profiles and accounting of all sources."""
+    models = {node["name"] for node in platform.manifest["nodes"].values()}
+    keys: list[dg.AssetKey] = []
+    for source in platform.sources:
+        keys += [raw_key(source), profile_key(source)]
+        if f"int_{source}_outcomes" in models:
+            keys.append(accounting_key(source))
+    return keys
+
+
+def dbt_keys(platform: Platform, *, after_scoring: bool) -> list[dg.AssetKey]:
+    """The dbt models that run before scoring, or after it."""
+    return [
+        dg.AssetKey([node["config"]["schema"], node["name"]])
+        for node in platform.manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and ("after_scoring" in node["tags"]) == after_scoring
+    ]

@@ -1,0 +1,123 @@
+"""The dbt manifest: parsed again when the project's files changed, and what it says of identity."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dagster_project.settings import Settings
+from lakehouse.dbt_environment import dbt_environment
+from lakehouse.errors import TidemarkError
+
+_HASH_FILE = "project_hash"
+_SOURCE_SUFFIXES = (".sql", ".yml", ".yaml", ".py", ".csv")
+
+
+def manifest_file(settings: Settings) -> Path:
+    """The manifest of the dbt project as it is now; parses the project if its files changed.
+
+    Raises:
+        TidemarkError: dbt cannot parse the project.
+    """
+    target = settings.state / "dbt" / "parsed"
+    file = target / "manifest.json"
+    project_hash = _project_hash(settings.dbt_project)
+    marker = target / _HASH_FILE
+    if file.exists() and marker.exists() and marker.read_text() == project_hash:
+        return file
+    _parse(settings, target)
+    marker.write_text(project_hash)
+    return file
+
+
+@cache
+def read_manifest(file: Path) -> dict[str, Any]:
+    """The parsed manifest; cached, since it only changes with the file's folder."""
+    manifest: dict[str, Any] = json.loads(file.read_text())
+    return manifest
+
+
+def manifest_hash(manifest: dict[str, Any]) -> str:
+    """SHA-256 over the code of all dbt models and the project's macros."""
+    return _hash_of(manifest, [key for key in manifest["nodes"] if key.startswith("model.")])
+
+
+def features_versions(manifest: dict[str, Any]) -> dict[str, str]:
+    """By dbt model name: SHA-256 over the code of the model and of all models that it reads."""
+    return {
+        node["name"]: _hash_of(manifest, _ancestors(manifest, key))
+        for key, node in manifest["nodes"].items()
+        if key.startswith("model.")
+    }
+
+
+def _ancestors(manifest: dict[str, Any], key: str) -> list[str]:
+    found, waiting = set(), [key]
+    while waiting:
+        current = waiting.pop()
+        if current in found or not current.startswith("model."):
+            continue
+        found.add(current)
+        waiting.extend(manifest["nodes"][current]["depends_on"]["nodes"])
+    return sorted(found)
+
+
+def _hash_of(manifest: dict[str, Any], keys: list[str]) -> str:
+    from lakehouse.text import TEXT_FUNCTIONS_VERSION
+
+    digest = hashlib.sha256(f"text functions {TEXT_FUNCTIONS_VERSION}".encode())
+    for key in sorted(keys):
+        digest.update(f"{key}={manifest['nodes'][key]['checksum']['checksum']};".encode())
+    for key, macro in sorted(manifest["macros"].items()):
+        if macro["package_name"] == manifest["metadata"]["project_name"]:
+            digest.update(f"{key}={macro['macro_sql']};".encode())
+    return digest.hexdigest()
+
+
+def _project_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in _SOURCE_SUFFIXES and "target" not in path.relative_to(folder).parts:
+            digest.update(str(path.relative_to(folder)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _parse(settings: Settings, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    result = subprocess.run(
+        [
+            dbt_executable(), "--no-use-colors", "parse",
+            "--project-dir", str(settings.dbt_project),
+            "--profiles-dir", str(settings.dbt_project),
+            "--target-path", str(target),
+            "--log-path", str(target),
+        ],
+        env={**os.environ, **dbt_environment(settings.lake_config)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    if result.returncode != 0:
+        raise TidemarkError(
+            f"dbt cannot parse {settings.dbt_project}:\n{_last_lines(result.stdout)}",
+            hint="Correct the file named above; `tidemark check` looks again.",
+        )
+
+
+def dbt_executable() -> str:
+    """The dbt beside this interpreter, whatever PATH says."""
+    beside = Path(sys.executable).parent / "dbt"
+    found = str(beside) if beside.exists() else shutil.which("dbt")
+    if found is None:
+        raise TidemarkError("dbt is not installed.", hint="Run `make setup`.")
+    return found
+
+
+def _last_lines(output: str) -> str:
+    return "\n".join(output.strip().splitlines()[-15:])

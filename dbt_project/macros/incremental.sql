@@ -1,0 +1,45 @@
+{#-
+    How the incremental models stay exact.
+
+    Landing gives every version of a file a load id, larger than all before. When a changed file is
+    loaded, the raw rows of its former version go, and that version's row in the ledger names its
+    successor in `superseded_by`. An incremental model therefore
+    - takes the rows of loads that it has not seen (`newest`),
+    - removes its rows of superseded loads, and
+    - replaces its rows that come out differently now (same review_id),
+    the last two in one transaction, by the strategy below.
+-#}
+
+{#- The largest value of a column in the present dbt model's table, as a literal: the engine
+    skips files by literals only. -#}
+{% macro newest(column) -%}
+    {%- if execute -%}
+        {{- run_query('select coalesce(max(' ~ column ~ '), -1) from ' ~ this)[0][0] -}}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The loads that a newer load of the same file has replaced. -#}
+{% macro superseded_loads() -%}
+    select load_id from {{ source('ops', 'file_ledger') }}
+    where superseded_by is not null
+{%- endmacro %}
+
+{% macro get_incremental_supersede_sql(arguments) -%}
+    {%- set target = arguments['target_relation'] -%}
+    {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
+    delete from {{ target }}
+    where _load_id in (
+        {{ superseded_loads() }}
+        {#- Earlier ones are gone already. Without new ones nothing is read. #}
+        and superseded_by > (select coalesce(max(_load_id), -1) from {{ target }})
+    );
+
+    {#- The load id is there to skip the files of all other loads. #}
+    delete from {{ target }}
+    where (review_id, _load_id) in (
+        select (review_id, _load_id) from {{ arguments['temp_relation'] }}
+    );
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ arguments['temp_relation'] }}
+{%- endmacro %}

@@ -1,0 +1,100 @@
+"""The dbt-duckdb plugin: dbt's DuckDB gets the lake, its limits and the text functions.
+
+dbt-duckdb loads it by the module's path (profiles.yml); the lake is attached by the same code as
+everywhere else, so that there is one place that knows how.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from lakehouse.config import LakeConfig
+from lakehouse.engine import attach_lake, create_s3_secret, extensions, install_extensions
+from lakehouse.errors import TidemarkError
+from lakehouse.text.cleaning import clean_texts
+from lakehouse.text.language import detect_languages
+
+if TYPE_CHECKING:
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+
+_TEXT_FUNCTIONS = {"clean_text": clean_texts, "detect_language": detect_languages}
+
+
+class Plugin(BasePlugin):  # type: ignore[misc] - dbt-duckdb has no types
+    """Sets up each DuckDB that dbt opens; dbt calls the methods in the order they stand here."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Reads the profile's `config`; does not connect, so that `dbt parse` needs no lake."""
+        self._lake = lake_config(plugin_config)
+        self._read_only = False
+
+    def update_connection_config(self, creds: "DuckDBCredentials", config: dict[str, Any]) -> None:
+        """Adds the engine's settings to those that DuckDB is opened with."""
+        self._lake.temporary_folder.mkdir(parents=True, exist_ok=True)
+        # dagster-dbt opens the scratch file read-only to count rows, while others write.
+        self._read_only = str(config.get("access_mode", "")).upper() == "READ_ONLY"
+        config.update(
+            extension_directory=str(self._lake.extension_folder),
+            temp_directory=str(self._lake.temporary_folder),
+            memory_limit=self._lake.memory_limit,
+            threads=str(self._lake.threads),
+            autoinstall_known_extensions="false",
+        )
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Loads the extensions, attaches the lake, registers the text functions."""
+        _load_extensions(conn, self._lake)
+        if self._lake.is_remote:
+            create_s3_secret(conn, self._lake)
+        for name, function in _TEXT_FUNCTIONS.items():
+            _register(conn, name, function)
+        # Last: when it fails, dbt calls this method once more on the same database.
+        attach_lake(conn, self._lake, read_only=self._read_only)
+
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Makes the cursor speak UTC."""
+        cursor.execute("set TimeZone = 'UTC'")
+
+
+def lake_config(plugin_config: dict[str, Any]) -> LakeConfig:
+    """The lake that the profile's plugin config describes (see `dbt_environment`)."""
+    if not plugin_config.get("lake"):
+        raise TidemarkError(
+            "dbt was started without the lake's settings (TIDEMARK_LAKE is empty).",
+            hint="Start it with `tidemark dbt`, or set the variables that"
+            " lakehouse.dbt_environment.dbt_environment returns.",
+        )
+    settings = json.loads(plugin_config["lake"])
+    settings["postgres_url"] = plugin_config["postgres_url"]
+    for key in ("access_key", "secret_key"):
+        if plugin_config[f"s3_{key}"]:
+            settings["s3"][key] = plugin_config[f"s3_{key}"]
+    return LakeConfig.model_validate(settings)
+
+
+def _register(
+    engine: duckdb.DuckDBPyConnection, name: str, function: Callable[[Any], Any]
+) -> None:
+    engine.create_function(
+        name,
+        # DuckDB evaluates annotations, and those of the function name modules not imported yet.
+        lambda texts: function(texts),  # noqa: PLW0108
+        ["VARCHAR"],
+        "VARCHAR",
+        type="arrow",
+        # Nulls reach the function, which keeps them: DuckDB's own handling hides rows from it.
+        null_handling="special",
+    )
+
+
+def _load_extensions(engine: duckdb.DuckDBPyConnection, lake: LakeConfig) -> None:
+    try:
+        for name in extensions(lake):
+            engine.load_extension(name)
+    except duckdb.IOException:
+        install_extensions(lake)
+        for name in extensions(lake):
+            engine.load_extension(name)

@@ -1,0 +1,50 @@
+"""Keeps the digits of JSON numbers as they stand in the file.
+
+DuckDB's JSON reader takes fractions as doubles and prints those: 1.10 comes out as 1.1. Where a
+text may hold a number that would not survive this, all its numbers are turned into marked strings
+before it is read, and the mark is taken off the values afterwards.
+"""
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from lakehouse.quoting import quote_literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Numbers that a double does not print back: an exponent, a last zero behind the point (".0" alone
+# is what a double prints), more digits than a double holds, very small ones, and -0. It also
+# matches inside strings, which costs time but changes nothing.
+_INEXACT = (
+    r"[:,\[\s]-?(?:[0-9]+(?:\.[0-9]+)?[eE]|[0-9]+\.[0-9]+0(?:[^0-9]|$)|[0-9]{8,}\.[0-9]"
+    r"|[0-9]+\.[0-9]{8}|0\.000)|-0(?:[^.0-9]|$)"
+)
+_STRING_OR_NUMBER = re.compile(
+    r'"[^"\\]*(?:\\.[^"\\]*)*"'
+    r"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=[\s,\]}]|$)",
+    re.DOTALL,
+)
+# Not to be guessed, so that no text can hold it.
+_MARK = f"number {secrets.token_hex(8)}:"
+
+
+def may_be_inexact(texts: "pa.LargeStringArray") -> "pa.BooleanArray":
+    """Which of the JSON texts may hold a number that DuckDB would print in another way."""
+    import pyarrow.compute as pc
+
+    return pc.match_substring_regex(texts, _INEXACT)
+
+
+def with_marked_numbers(text: str) -> str:
+    """The JSON text with each number as a marked string; invalid JSON stays invalid."""
+    return _STRING_OR_NUMBER.sub(
+        lambda match: match[0] if match[1] is None else f'"{_MARK}{match[1]}"', text
+    )
+
+
+def unmarked(value: str) -> str:
+    """SQL that takes the marks off a value: a number alone, or numbers inside JSON text."""
+    inside, alone = quote_literal(f'"{_MARK}([^"]*)"'), quote_literal(_MARK)
+    return f"replace(regexp_replace({value}, {inside}, '\\1', 'g'), {alone}, '')"

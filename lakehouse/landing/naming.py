@@ -1,0 +1,54 @@
+"""Names of the raw table's columns for the names that a file uses."""
+
+from collections.abc import Iterable, Sequence
+
+# The platform's own columns, those that DuckLake adds to a table's inlined rows, and pseudo columns.
+RESERVED = frozenset(
+    ("_file", "_line", "_loaded_at", "_load_id")
+    + ("rowid", "row_id", "snapshot_id", "begin_snapshot", "end_snapshot")
+)
+# A file that uses values as names would otherwise make a column of each.
+COLUMN_LIMIT = 1000
+_ASCII_LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
+
+
+def fold(name: str) -> str:
+    """The name as DuckDB compares it: without regard to case, in ASCII only.
+
+    >>> fold("Straße É")
+    'straße É'
+    """
+    return name.translate(_ASCII_LOWER)
+
+
+def raw_name(found: str, declared: Iterable[str]) -> str:
+    """The raw column for a name found in a file.
+
+    It is the declared column of that name, whatever the case; else the name itself, without
+    blanks around it. A name that is taken by the platform gets the prefix `source_`.
+
+    >>> raw_name(" Rating", ["rating"]), raw_name("_file", []), raw_name("", [])
+    ('rating', 'source_file', 'unnamed')
+    """
+    name = found.replace("\x00", "").strip() or "unnamed"
+    if fold(name) in RESERVED:
+        name = f"source_{name.lstrip('_')}"
+    return next((column for column in declared if fold(column) == fold(name)), name)
+
+
+def raw_names(found: Sequence[str], declared: Sequence[str]) -> list[str]:
+    """The raw columns for the names in a file's header; a name's repetitions get a number.
+
+    >>> raw_names(["Text", "extra", "text", "Extra"], ["text"])
+    ['text', 'extra', 'text_2', 'Extra_2']
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for name in (raw_name(name, declared) for name in found):
+        candidate, number = name, 1
+        while fold(candidate) in taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        taken.add(fold(candidate))
+        names.append(candidate)
+    return names

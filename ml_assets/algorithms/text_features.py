@@ -1,0 +1,63 @@
+"""Sparse n-gram features without a vocabulary to carry: hashed, filtered by frequency, weighted."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+    from sklearn.pipeline import Pipeline
+
+
+class FrequentTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Keeps the hashed terms that enough training documents contain.
+
+    With a wide hash (2**20) few frequent terms collide, and what is dropped here is what
+    `min_df` and `max_features` of a vocabulary would drop, but nothing has to be stored per word.
+
+    Args:
+        min_document_frequency: Documents that must contain a term.
+        max_features: Terms kept at the most, the most frequent first.
+    """
+
+    def __init__(self, min_document_frequency: int = 2, max_features: int = 200_000) -> None:
+        self.min_document_frequency = min_document_frequency
+        self.max_features = max_features
+
+    def fit(self, matrix: "csr_matrix", label: Any = None) -> Self:
+        """Learns which columns of the (documents, hashed terms) matrix to keep."""
+        del label
+        frequency = np.bincount(matrix.indices, minlength=matrix.shape[1])
+        kept = np.flatnonzero(frequency >= self.min_document_frequency)
+        if len(kept) > self.max_features:
+            by_frequency = np.argsort(-frequency[kept], kind="stable")
+            kept = np.sort(kept[by_frequency[: self.max_features]])
+        # A text column without one frequent term still has to yield a column.
+        self.kept_: NDArray[np.int64] = kept if len(kept) else np.zeros(1, dtype=np.int64)
+        return self
+
+    def transform(self, matrix: "csr_matrix") -> "csr_matrix":
+        """The kept columns, (documents, kept terms)."""
+        return matrix[:, self.kept_]
+
+
+def ngram_features(
+    *, ngrams: int, min_document_frequency: int, max_features: int, hash_bits: int
+) -> "Pipeline":
+    """A pipeline from texts to sublinear tf-idf of their word n-grams, (n, terms) sparse."""
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(
+        HashingVectorizer(
+            ngram_range=(1, ngrams),
+            n_features=2**hash_bits,
+            alternate_sign=False,
+            norm=None,
+            dtype=np.float32,
+        ),
+        FrequentTerms(min_document_frequency, max_features),
+        TfidfTransformer(sublinear_tf=True),
+    )

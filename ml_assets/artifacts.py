@@ -1,0 +1,60 @@
+"""Folders of immutable files on the lake's storage: a local path or an s3:// prefix."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lakehouse.config import S3Config
+from lakehouse.s3 import s3_client, split_s3_path
+
+
+def publish_folder(local: Path, destination: str, s3: S3Config) -> None:
+    """Copies the folder's files to the destination, whole or not at all where that is possible.
+
+    A local destination appears by one rename. On S3 the files go up one by one: nothing refers to
+    them before the lake row that names them is committed.
+    """
+    if destination.startswith("s3://"):
+        bucket, prefix = split_s3_path(destination)
+        client = s3_client(s3)
+        for file in sorted(path for path in local.rglob("*") if path.is_file()):
+            client.upload_file(str(file), bucket, f"{prefix}/{file.relative_to(local)}")
+        return
+    target = Path(destination)
+    if target.exists():
+        # Named by content hash: what is there already is the same.
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=".publish-", dir=target.parent))
+    try:
+        shutil.copytree(local, staged, dirs_exist_ok=True)
+        # mkdtemp makes private folders; what is published is read by other users' services too.
+        staged.chmod(0o755)
+        try:
+            os.rename(staged, target)  # noqa: PTH104 - fails on a target that appeared meanwhile
+        except OSError:
+            if not target.exists():
+                raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextmanager
+def local_folder(source: str, s3: S3Config) -> Iterator[Path]:
+    """The folder's files on the local disk: in place, or downloaded for the block's time."""
+    if not source.startswith("s3://"):
+        yield Path(source)
+        return
+    bucket, prefix = split_s3_path(source)
+    client = s3_client(s3)
+    with tempfile.TemporaryDirectory(prefix="tidemark-") as folder:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + "/")
+        for page in pages:
+            for entry in page.get("Contents", []):
+                target = Path(folder) / entry["Key"].removeprefix(prefix + "/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                client.download_file(bucket, entry["Key"], str(target))
+        yield Path(folder)

@@ -1,0 +1,181 @@
+"""The challenger: fits, bundles and registers one new model version."""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lakehouse.connection import Lake
+from ml_assets.algorithms.baseline import fit_baseline
+from ml_assets.bundle import save_bundle
+from ml_assets.gate import Verdict
+from ml_assets.model import FittedModel
+from ml_assets.model_versions import (
+    CHALLENGER,
+    CHAMPION,
+    ModelVersion,
+    champion_version,
+    record_decision,
+    record_version,
+)
+from ml_assets.monitoring.reference import build_reference
+from ml_assets.provenance import Provenance
+from ml_assets.registry import Registry
+from ml_assets.spec.document import ModelSpec
+from ml_assets.training import CrossValidation, cross_validate, fit
+from ml_assets.training_set import GROUP, TrainingSet, label_indices, read_training_set
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class TrainedChallenger:
+    """The new version with what its training showed.
+
+    Attributes:
+        version: As registered.
+        train_rows: Rows fitted on (after undersampling).
+        cross_validation: Over the training rows, if the spec asks for folds.
+    """
+
+    version: ModelVersion
+    train_rows: int
+    cross_validation: CrossValidation | None
+
+
+def train_challenger(
+    lake: Lake,
+    spec: ModelSpec,
+    training_set: TrainingSet,
+    *,
+    registry: Registry,
+    provenance: Provenance,
+    now: datetime,
+) -> TrainedChallenger:
+    """Fits the spec's algorithm on the training rows and registers it as challenger.
+
+    If the model has no version yet, the baseline is registered first: it is version 1 and serves
+    until something beats it.
+    """
+    train = read_training_set(lake, training_set.path, role="train")
+    holdout = read_training_set(lake, training_set.path, role="holdout")
+    label = label_indices(train, spec)
+    publish = _Publisher(lake, spec, training_set, registry, provenance, now)
+    if champion_version(lake, spec.name) is None:
+        _start_with_baseline(publish, label, holdout)
+    fitted = fit(spec, train, label)
+    folds = None
+    if spec.split.folds:
+        groups = train.column(GROUP).to_numpy()
+        folds = cross_validate(spec, train, label, groups)
+    version = publish.version(fitted.model, holdout, fit_seconds=fitted.seconds)
+    registry.set_alias(spec.name, CHALLENGER, version.version)
+    return TrainedChallenger(version, fitted.rows, folds)
+
+
+def _start_with_baseline(
+    publish: "_Publisher", label: NDArray[np.int64], holdout: "pa.Table"
+) -> None:
+    started = time.perf_counter()
+    baseline = fit_baseline(label, publish.spec.label.classes)
+    seconds = time.perf_counter() - started
+    version = publish.version(baseline, holdout, fit_seconds=seconds)
+    reason = "The baseline is the first version: it serves until something beats it."
+    record_decision(
+        publish.lake,
+        version,
+        None,
+        Verdict(promoted=True, reason=reason, criteria=()),
+        now=publish.now,
+        run_id=publish.provenance.run_id,
+    )
+    publish.registry.set_alias(publish.spec.name, CHAMPION, version.version)
+
+
+@dataclass(frozen=True)
+class _Publisher:
+    """What every version of one training step shares."""
+
+    lake: Lake
+    spec: ModelSpec
+    training_set: TrainingSet
+    registry: Registry
+    provenance: Provenance
+    now: datetime
+
+    def version(
+        self, model: FittedModel, holdout: "pa.Table", *, fit_seconds: float
+    ) -> ModelVersion:
+        """Bundles the model and records it in MLflow and in the lake."""
+        started = time.perf_counter()
+        probabilities = model.probabilities(holdout)
+        predict_seconds = time.perf_counter() - started
+        reference = build_reference(
+            self.lake,
+            self.spec,
+            training_set_path=self.training_set.path,
+            holdout_probabilities=probabilities,
+            holdout_cutoff=self.training_set.cutoff,
+        )
+        with tempfile.TemporaryDirectory(prefix="tidemark-bundle-") as folder:
+            bundle = Path(folder) / "bundle"
+            bundle_hash = save_bundle(model, bundle, reference=reference)
+            logged = self.registry.log_version(
+                self.spec.name,
+                bundle,
+                parameters=self._parameters(model),
+                metrics={
+                    "fit_seconds": fit_seconds,
+                    "predict_seconds": predict_seconds,
+                    "train_rows": float(self.training_set.train_rows),
+                },
+                tags=self._tags(bundle_hash),
+            )
+        version = ModelVersion(
+            model=self.spec.name,
+            version=logged.version,
+            algorithm=model.algorithm,
+            bundle_path=logged.bundle_path,
+            bundle_hash=bundle_hash,
+            mlflow_run_id=logged.mlflow_run_id,
+            training_set_hash=self.training_set.training_set_hash,
+            features_version=self.training_set.features_version,
+            spec_hash=self.training_set.spec_hash,
+            manifest_hash=self.training_set.manifest_hash,
+            git_revision=self.provenance.git_revision,
+            source_snapshot_id=self.training_set.source_snapshot_id,
+            fit_seconds=fit_seconds,
+            predict_seconds=predict_seconds,
+            trained_at=self.now,
+            run_id=self.provenance.run_id,
+        )
+        record_version(self.lake, version)
+        return version
+
+    def _parameters(self, model: FittedModel) -> dict[str, Any]:
+        if model.preprocessing is None:
+            return {"algorithm": model.algorithm}
+        return {
+            "algorithm": model.algorithm,
+            "balancing": self.spec.balancing.method,
+            "seed": self.spec.seed,
+            **self.spec.algorithm.parameters.model_dump(),
+        }
+
+    def _tags(self, bundle_hash: str) -> dict[str, str]:
+        return {
+            "training_set_hash": self.training_set.training_set_hash,
+            "source_snapshot_id": str(self.training_set.source_snapshot_id),
+            "features_version": self.training_set.features_version,
+            "spec_hash": self.training_set.spec_hash,
+            "dbt_manifest_hash": self.training_set.manifest_hash,
+            "git_revision": self.provenance.git_revision,
+            "dagster_run_id": self.provenance.run_id,
+            "bundle_hash": bundle_hash,
+        }

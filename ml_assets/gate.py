@@ -1,0 +1,278 @@
+"""The promotion gate: whether a challenger takes the champion's place, and why.
+
+Both models, and the naive baseline, are judged on the same hold-out rows, which none of them has
+seen. Near duplicates count as one piece of evidence. Pure: the evidence comes in, a verdict out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lakehouse.errors import TidemarkError
+from ml_assets.bootstrap import PairedDifference, paired_difference
+from ml_assets.gate_policy import GatePolicy
+from ml_assets.metrics import classification_metrics, metric_info
+from ml_assets.significance import mcnemar
+
+__all__ = ["Criterion", "GateEvidence", "GatePolicy", "Verdict", "decide"]
+
+Floats = NDArray[np.float64]
+
+
+class _Compare(Protocol):
+    """The challenger's difference to other probabilities, over all rows or some."""
+
+    def __call__(
+        self, other: Floats, rows: NDArray[np.bool_] | None = None
+    ) -> PairedDifference: ...
+
+
+@dataclass(frozen=True, eq=False)
+class GateEvidence:
+    """Labels and the three models' probabilities on the same hold-out rows.
+
+    Attributes:
+        label: Class indices, (n,).
+        challenger: Its probabilities, (n, k).
+        champion: Those of the model in production, (n, k).
+        baseline: Those of the naive baseline, (n, k).
+        groups: Near-duplicate group of each row, (n,); None takes rows as independent.
+        segments: Columns by which losses are looked for, each (n,).
+        challenger_version: Of the challenger.
+        champion_version: Of the champion; None, or `baseline_version`, while the baseline serves.
+        baseline_version: Of the baseline.
+    """
+
+    label: NDArray[np.integer]
+    challenger: Floats
+    champion: Floats
+    baseline: Floats
+    challenger_version: int
+    champion_version: int | None
+    baseline_version: int = 1
+    groups: NDArray[np.integer] | None = None
+    segments: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+
+    @property
+    def champion_is_baseline(self) -> bool:
+        """Whether nothing has beaten the baseline yet."""
+        return self.champion_version in (None, self.baseline_version)
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One thing that was judged: the value seen, its interval if any, and what was required."""
+
+    name: str
+    passed: bool
+    value: float
+    low: float | None
+    high: float | None
+    threshold: float
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the challenger is promoted, the reason in one sentence, and all that was judged.
+
+    `mcnemar_p_value` is for information: of the test that challenger and champion are right
+    equally often; None where nothing was compared.
+    """
+
+    promoted: bool
+    reason: str
+    criteria: tuple[Criterion, ...]
+    mcnemar_p_value: float | None = None
+
+
+def decide(
+    policy: GatePolicy,
+    evidence: GateEvidence,
+    *,
+    classes: Sequence[int | str],
+    ordinal: bool,
+    seed: int,
+) -> Verdict:
+    """The verdict on the challenger, with a reason that names numbers.
+
+    It is promoted if all criteria hold: enough rows; a gain over the champion above `min_gain`;
+    a gain over the baseline; no segment that loses more than `max_segment_loss` against the
+    champion with an interval that excludes no loss; and the metrics named within their limits.
+    A challenger that predicts what the champion predicts gains 0 and is not promoted. While the
+    champion is the baseline, the challenger has to beat that one only, and no segment is compared.
+
+    Intervals are two-sided, so a gain that is required to be significant at 0.95 is wrongly found
+    in about 2.5 of 100 cases in which there is none.
+
+    Raises:
+        TidemarkError: The evidence's arrays do not fit, or a metric needs ordered classes.
+    """
+    for name in (policy.metric, *policy.minimum, *policy.maximum):
+        metric_info(name, ordinal=ordinal)
+    _check(evidence)
+    enough = _enough_rows(policy, evidence)
+    if not enough.passed:
+        return Verdict(
+            promoted=False,
+            reason=f"Not promoted: {enough.explanation}.",
+            criteria=(enough,),
+        )
+
+    def compare(other: Floats, rows: NDArray[np.bool_] | None = None) -> PairedDifference:
+        at = slice(None) if rows is None else rows
+        return paired_difference(
+            evidence.label[at],
+            evidence.challenger[at],
+            other[at],
+            metric=policy.metric,
+            classes=classes,
+            ordinal=ordinal,
+            groups=None if evidence.groups is None else evidence.groups[at],
+            seed=seed,
+            confidence=policy.confidence,
+        )
+
+    values = classification_metrics(
+        evidence.label, evidence.challenger, classes=classes, ordinal=ordinal
+    ).values()
+    criteria = (
+        enough,
+        *_gains(policy, evidence, compare),
+        *_segments(policy, evidence, compare),
+        *_limits(policy, values),
+    )
+    right = [
+        probabilities.argmax(axis=1) == evidence.label
+        for probabilities in (evidence.challenger, evidence.champion)
+    ]
+    return Verdict(
+        promoted=all(criterion.passed for criterion in criteria),
+        reason=_reason(criteria),
+        criteria=criteria,
+        mcnemar_p_value=mcnemar(*right).p_value,
+    )
+
+
+def _enough_rows(policy: GatePolicy, evidence: GateEvidence) -> Criterion:
+    """Whether there is enough independent evidence."""
+    n = _independent(evidence.groups, len(evidence.label))
+    passed = n >= policy.min_holdout_rows
+    return Criterion(
+        name="holdout_rows",
+        passed=passed,
+        value=float(n),
+        low=None,
+        high=None,
+        threshold=float(policy.min_holdout_rows),
+        explanation=f"{n} hold-out rows (near duplicates counted once) are "
+        f"{'enough' if passed else 'too few to judge'}, {policy.min_holdout_rows} are needed",
+    )
+
+
+def _gains(policy: GatePolicy, evidence: GateEvidence, compare: _Compare) -> Iterator[Criterion]:
+    """The challenger's gains over champion and baseline, which are one model at first."""
+    version = evidence.champion_version
+    champion = "the naive baseline" if version is None else f"champion version {version}"
+    opponents = [("gain_over_champion", champion, evidence.champion, policy.min_gain)]
+    if policy.must_beat_baseline and not evidence.champion_is_baseline:
+        opponents.append(("gain_over_baseline", "the naive baseline", evidence.baseline, 0.0))
+    for name, opponent, probabilities, required in opponents:
+        found = compare(probabilities)
+        passed = (found.low if policy.significance else found.estimate) > required
+        whole = "with its whole interval " if policy.significance else ""
+        yield Criterion(
+            name=name,
+            passed=passed,
+            value=found.estimate,
+            low=found.low,
+            high=found.high,
+            threshold=required,
+            explanation=f"version {evidence.challenger_version} gains {_words(policy, found)} over "
+            f"{opponent}, {'' if passed else 'not '}above {required:g} {whole}".rstrip(),
+        )
+
+
+def _segments(policy: GatePolicy, evidence: GateEvidence, compare: _Compare) -> Iterator[Criterion]:
+    """The challenger's gain or loss against the champion in each segment that has enough rows."""
+    if evidence.champion_is_baseline:
+        return
+    for column, values in evidence.segments.items():
+        text = values.astype(str)
+        for value in np.unique(text).tolist():
+            rows = text == value
+            groups = None if evidence.groups is None else evidence.groups[rows]
+            if _independent(groups, int(rows.sum())) < policy.min_segment_rows:
+                continue
+            found = compare(evidence.champion, rows)
+            passed = not (found.estimate < -policy.max_segment_loss and found.high < 0.0)
+            yield Criterion(
+                name=f"segment {column}={value}",
+                passed=passed,
+                value=found.estimate,
+                low=found.low,
+                high=found.high,
+                threshold=-policy.max_segment_loss,
+                explanation=f"where {column} is {value} the difference is {_words(policy, found)}, "
+                f"{'' if passed else 'not '}within the allowed loss of {policy.max_segment_loss:g}",
+            )
+
+
+def _limits(policy: GatePolicy, values: Mapping[str, float]) -> Iterator[Criterion]:
+    """The challenger's own metrics against the absolute limits."""
+    least = ((name, limit, "least", 1.0) for name, limit in policy.minimum.items())
+    most = ((name, limit, "most", -1.0) for name, limit in policy.maximum.items())
+    for name, limit, bound, sign in (*least, *most):
+        passed = sign * values[name] >= sign * limit
+        yield Criterion(
+            name=f"{'minimum' if bound == 'least' else 'maximum'} {name}",
+            passed=passed,
+            value=values[name],
+            low=None,
+            high=None,
+            threshold=limit,
+            explanation=f"{name} is {values[name]:.4f}, {'' if passed else 'not '}at {bound} "
+            f"{limit:g}",
+        )
+
+
+def _reason(criteria: Sequence[Criterion]) -> str:
+    """One sentence: the gain if all criteria hold, else what failed."""
+    failed = [criterion.explanation for criterion in criteria if not criterion.passed]
+    if failed:
+        return f"Not promoted: {'; '.join(failed)}."
+    gain = next(criterion for criterion in criteria if criterion.name == "gain_over_champion")
+    return f"Promoted: {gain.explanation}; all {len(criteria)} criteria hold."
+
+
+def _words(policy: GatePolicy, found: PairedDifference) -> str:
+    """A difference with its interval."""
+    return (
+        f"{found.estimate:+.4f} in {policy.metric} ({100 * policy.confidence:g} % interval "
+        f"{found.low:+.4f} to {found.high:+.4f})"
+    )
+
+
+def _independent(groups: NDArray[np.integer] | None, rows: int) -> int:
+    """The number of groups, or of rows where these are independent."""
+    return rows if groups is None else len(np.unique(groups))
+
+
+def _check(evidence: GateEvidence) -> None:
+    """Raise unless all arrays are of the same rows."""
+    n = len(evidence.label)
+    lengths = {
+        "challenger": len(evidence.challenger),
+        "champion": len(evidence.champion),
+        "baseline": len(evidence.baseline),
+        "groups": n if evidence.groups is None else len(evidence.groups),
+        **{f"segment {name}": len(values) for name, values in evidence.segments.items()},
+    }
+    if wrong := {name: length for name, length in lengths.items() if length != n}:
+        raise TidemarkError(
+            f"The gate has {n} labels, but other numbers of rows: {wrong}.",
+            hint="Predict with all three models on the same hold-out rows.",
+        )

@@ -1,0 +1,39 @@
+"""How `mlflow.pyfunc.load_model` reads a bundle: through this installed module, without pickle."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_assets.bundle import load_bundle
+from ml_assets.model import FittedModel, expected_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class BundleModel:
+    """A bundle behind MLflow's `predict`."""
+
+    def __init__(self, model: FittedModel) -> None:
+        self._model = model
+
+    def predict(self, model_input: "pd.DataFrame", params: dict[str, Any] | None = None) -> Any:
+        """A frame with `prediction`, `confidence` and, for numbers, `prediction_value`."""
+        del params
+        import pandas as pd
+        import pyarrow as pa
+
+        probabilities = self._model.probabilities(pa.Table.from_pandas(model_input))
+        top = probabilities.argmax(axis=1)
+        predictions = {
+            "prediction": [self._model.classes[index] for index in top],
+            "confidence": probabilities.max(axis=1),
+        }
+        expected = expected_value(probabilities, self._model.classes)
+        if expected is not None:
+            predictions["prediction_value"] = expected
+        return pd.DataFrame(predictions, index=model_input.index)
+
+
+def _load_pyfunc(path: str) -> BundleModel:
+    """MLflow's entry point: the bundle in the folder."""
+    return BundleModel(load_bundle(Path(path)).model)

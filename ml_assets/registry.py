@@ -1,0 +1,137 @@
+"""MLflow as the registry that people look at: runs, metrics, plots, versions, aliases.
+
+Bundles are logged as plain files (no pickle); `mlflow.pyfunc.load_model` reads them through the
+installed `ml_assets.mlflow_flavor`, never through code out of storage.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lakehouse.config import S3Config
+from lakehouse.errors import TidemarkError
+
+_BUNDLE = "model"
+# MLflow refuses longer parameter values.
+_MAX_PARAMETER = 500
+
+
+@dataclass(frozen=True)
+class LoggedVersion:
+    """A version as MLflow knows it."""
+
+    version: int
+    mlflow_run_id: str
+    bundle_path: str
+
+
+class Registry:
+    """The MLflow tracking store and model registry.
+
+    Args:
+        url: libpq URL of MLflow's database.
+        artifact_path: Folder or s3:// prefix for runs' files: the lake's own storage.
+        s3: Access to it, where it is on S3.
+    """
+
+    def __init__(self, url: str, artifact_path: str, s3: S3Config) -> None:
+        self._store = url.replace("postgresql://", "postgresql+psycopg://", 1)
+        self._artifact_path = artifact_path
+        self._s3 = s3
+
+    def log_version(
+        self,
+        model: str,
+        bundle: Path,
+        *,
+        parameters: Mapping[str, object],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> LoggedVersion:
+        """Logs the bundle as a new run and a new version of the model."""
+        from mlflow.entities import Metric, Param
+
+        client = self._client()
+        run = client.create_run(self._experiment(client, model), run_name=model, tags=dict(tags))
+        run_id: str = run.info.run_id
+        now = int(time.time() * 1000)
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+            params=[Param(k, str(v)[:_MAX_PARAMETER]) for k, v in parameters.items()],
+        )
+        _write_mlmodel(bundle, run_id)
+        client.log_artifacts(run_id, str(bundle), _BUNDLE)
+        client.set_terminated(run_id)
+        path = f"{run.info.artifact_uri}/{_BUNDLE}".removeprefix("file://")
+        self._ensure_model(client, model)
+        version = client.create_model_version(model, source=path, run_id=run_id, tags=dict(tags))
+        return LoggedVersion(int(version.version), run_id, path)
+
+    def log_evaluation(
+        self, mlflow_run_id: str, metrics: Mapping[str, float], plots: Mapping[str, bytes]
+    ) -> None:
+        """Adds hold-out metrics and plots (PNG bytes by name) to a version's run."""
+        from mlflow.entities import Metric
+
+        client = self._client()
+        now = int(time.time() * 1000)
+        client.log_batch(
+            mlflow_run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()]
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            for name, image in plots.items():
+                (Path(folder) / f"{name}.png").write_bytes(image)
+            client.log_artifacts(mlflow_run_id, folder, "plots")
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        """Points the alias at the version."""
+        self._client().set_registered_model_alias(model, alias, str(version))
+
+    def _client(self) -> Any:
+        self._pass_s3_access()
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow.tracking import MlflowClient
+
+        return MlflowClient(tracking_uri=self._store, registry_uri=self._store)
+
+    def _pass_s3_access(self) -> None:
+        # MLflow takes S3 access from the environment only.
+        if self._s3.endpoint:
+            os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", self._s3.endpoint)
+        if self._s3.access_key and self._s3.secret_key:
+            os.environ.setdefault("AWS_ACCESS_KEY_ID", self._s3.access_key.get_secret_value())
+            os.environ.setdefault("AWS_SECRET_ACCESS_KEY", self._s3.secret_key.get_secret_value())
+
+    def _experiment(self, client: Any, model: str) -> str:
+        found = client.get_experiment_by_name(model)
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise TidemarkError(
+                f"The MLflow experiment '{model}' was deleted.",
+                hint="Restore it in the MLflow UI (experiments, deleted), or rename the model.",
+            )
+        if found is not None:
+            return str(found.experiment_id)
+        location = f"{self._artifact_path}/mlflow/{model}"
+        return str(client.create_experiment(model, artifact_location=location))
+
+    def _ensure_model(self, client: Any, model: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.create_registered_model(model)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+
+def _write_mlmodel(bundle: Path, run_id: str) -> None:
+    from mlflow.models import Model
+
+    described = Model(run_id=run_id)
+    described.add_flavor("python_function", loader_module="ml_assets.mlflow_flavor", data=".")
+    described.save(str(bundle / "MLmodel"))

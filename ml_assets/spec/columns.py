@@ -1,0 +1,153 @@
+"""A model spec against the columns that dbt says its table has."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.errors import FieldPath, SpecError, SpecSource, nearest_of
+
+TypeClass = Literal["text", "whole", "number", "boolean", "time", "other"]
+
+_TYPE_CLASSES: dict[TypeClass, str] = {
+    "text": r"varchar|char|bpchar|text|string|uuid",
+    "whole": r"u?(?:tinyint|smallint|integer|bigint|hugeint|int[1248]?|int16|int32|int64)|long|short",
+    "number": r"double|float[48]?|real|decimal|numeric",
+    "boolean": r"bool(?:ean)?|logical",
+    "time": r"date|datetime|timestamp(?:tz|_s|_ms|_ns)?",
+}
+_CODES: tuple[TypeClass, ...] = ("text", "whole", "boolean")
+_NUMBERS: tuple[TypeClass, ...] = ("whole", "number", "boolean")
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A column named in a spec: where, and which kinds of type do there."""
+
+    path: FieldPath
+    column: str
+    fits: tuple[TypeClass, ...]
+
+
+def check_manifest(
+    spec: ModelSpec, manifest: Mapping[str, Any], *, source: SpecSource
+) -> list[SpecError]:
+    """What in the spec does not fit the tables of the dbt manifest; empty where all fits."""
+    columns = manifest_columns(manifest, spec.table)
+    if columns is None:
+        return [_missing_table(spec, manifest_tables(manifest), source)]
+    return check_columns(spec, columns, source=source)
+
+
+def check_columns(
+    spec: ModelSpec, columns: Mapping[str, str], *, source: SpecSource
+) -> list[SpecError]:
+    """Columns of the spec that its table lacks or has with a type that does not fit, by line.
+
+    Args:
+        spec: The spec.
+        columns: DuckDB type by column of the table; an empty type is not checked.
+        source: Where the spec stands, from `SpecFolder.sources`.
+    """
+    errors = (_error(use, columns, spec.table, source) for use in _uses(spec))
+    return sorted(
+        (error for error in errors if error is not None), key=lambda one: (one.line, one.column)
+    )
+
+
+def manifest_columns(manifest: Mapping[str, Any], table: str) -> dict[str, str] | None:
+    """The declared columns of a dbt model with their types, or None if there is no such model.
+
+    >>> node = {"resource_type": "model", "name": "m", "columns": {"a": {"data_type": "bigint"}}}
+    >>> manifest_columns({"nodes": {"model.p.m": node}}, "m")
+    {'a': 'bigint'}
+    """
+    for node in _dbt_models(manifest):
+        if node["name"] == table:
+            columns = node.get("columns", {})
+            return {name: column.get("data_type") or "" for name, column in columns.items()}
+    return None
+
+
+def manifest_tables(manifest: Mapping[str, Any]) -> list[str]:
+    """The names of the manifest's dbt models, sorted."""
+    return sorted(node["name"] for node in _dbt_models(manifest))
+
+
+def type_class(data_type: str) -> TypeClass:
+    """What kind of values a DuckDB type holds.
+
+    >>> [type_class(name) for name in ("DECIMAL(18, 3)", "timestamp with time zone", "FLOAT[]")]
+    ['number', 'time', 'other']
+    """
+    name = re.sub(r"\([^)]*\)|\s+with(?:out)? time zone", "", data_type.strip().lower()).strip()
+    for kind, pattern in _TYPE_CLASSES.items():
+        if re.fullmatch(pattern, name):
+            return kind
+    return "other"
+
+
+def _dbt_models(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (
+        node for node in manifest.get("nodes", {}).values() if node.get("resource_type") == "model"
+    )
+
+
+def _uses(spec: ModelSpec) -> Iterator[_Use]:
+    whole = all(isinstance(value, int) for value in spec.label.classes)
+    yield _Use(("entity_key",), spec.entity_key, ("text", "whole"))
+    yield _Use(("event_time",), spec.event_time, ("time",))
+    yield _Use(("label", "column"), spec.label.column, ("whole",) if whole else ("text",))
+    near = spec.split.near_duplicates
+    lists: list[tuple[FieldPath, Collection[str], tuple[TypeClass, ...]]] = [
+        (("features", "text"), spec.features.text, ("text",)),
+        (("features", "categorical"), spec.features.categorical, _CODES),
+        (("features", "numeric"), spec.features.numeric, _NUMBERS),
+        (("segments",), spec.segments, _CODES),
+        (("split", "near_duplicates", "columns"), near.columns if near else (), ("text",)),
+    ]
+    for path, names, fits in lists:
+        for index, name in enumerate(names):
+            yield _Use((*path, index), name, fits)
+
+
+def _error(
+    use: _Use, columns: Mapping[str, str], table: str, source: SpecSource
+) -> SpecError | None:
+    if use.column not in columns:
+        return source.error(
+            use.path,
+            f"The dbt model '{table}' has no column '{use.column}'.",
+            value=use.column,
+            allowed=", ".join(sorted(columns)),
+            nearest=nearest_of(use.column, columns),
+        )
+    data_type = columns[use.column]
+    if not data_type or type_class(data_type) in use.fits:
+        return None
+    return source.error(
+        use.path,
+        f"'{use.column}' is {data_type} in '{table}', which does not fit here.",
+        value=use.column,
+        allowed="a column of " + " or ".join(_WORDS[kind] for kind in use.fits),
+    )
+
+
+_WORDS: dict[TypeClass, str] = {
+    "text": "text",
+    "whole": "whole numbers",
+    "number": "numbers",
+    "boolean": "booleans",
+    "time": "times",
+}
+
+
+def _missing_table(spec: ModelSpec, tables: list[str], source: SpecSource) -> SpecError:
+    return source.error(
+        ("table",),
+        f"dbt has no model '{spec.table}'.",
+        value=spec.table,
+        allowed=", ".join(tables),
+        nearest=nearest_of(spec.table, tables),
+    )

@@ -1,0 +1,77 @@
+"""The model spec: one file that declares a model, from its table to its retraining."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ml_assets.gate import GatePolicy
+from ml_assets.spec.algorithm import Algorithm
+from ml_assets.spec.operating_sections import Freshness, Monitors, Retraining, Scoring
+from ml_assets.spec.rules import contradictions
+from ml_assets.spec.section import ColumnName, Section, WholeNumber
+from ml_assets.spec.training_sections import Balancing, Features, Label, Split
+
+_PLANNED_TASKS = ("forecast", "regression")
+CONTRADICTIONS = "contradictions"
+
+
+def _built_task(value: Any) -> Any:
+    if value in _PLANNED_TASKS:
+        raise ValueError(f"'{value}' is not built yet; classification and ordinal are")
+    return value
+
+
+Task = Annotated[Literal["classification", "ordinal"], BeforeValidator(_built_task)]
+
+
+class ModelSpec(Section):
+    """A model as declared in one YAML file."""
+
+    name: str = Field(
+        pattern="^[a-z][a-z0-9_]*$",
+        max_length=60,
+        description="Name of the model and of its group: lower-case letters, digits, underscores.",
+    )
+    description: str = Field("", description="What the model is for, in words.")
+    task: Task = Field(description="Kinds of classes: unordered, or ordered from low to high.")
+    table: str = Field(
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        description="The dbt model (a mart) that holds entities, features and labels.",
+    )
+    entity_key: ColumnName = Field(description="Column that identifies a row of the table.")
+    event_time: ColumnName = Field(description="Column with the UTC time that a row stands for.")
+    label: Label = Field(description="What is predicted.")
+    features: Features = Field(description="The columns that a prediction is made from.")
+    segments: tuple[ColumnName, ...] = Field(
+        (), description="Columns by whose values the gate and the monitors also look."
+    )
+    algorithm: Algorithm = Field(description="The algorithm and its parameters.")
+    split: Split = Field(default_factory=Split, description="What is kept away from training.")
+    balancing: Balancing = Field(
+        default_factory=Balancing, description="How rare classes are given more say."
+    )
+    gate: GatePolicy = Field(
+        default_factory=GatePolicy, description="What a challenger must show to be promoted."
+    )
+    scoring: Scoring = Field(default_factory=Scoring, description="How rows are scored in batch.")
+    monitors: Monitors = Field(
+        default_factory=Monitors, description="What is watched in production."
+    )
+    retraining: Retraining = Field(
+        default_factory=Retraining, description="When a challenger is trained by itself."
+    )
+    freshness: Freshness | None = Field(
+        None, description="How old the newest scores may be; null for any age."
+    )
+    seed: WholeNumber = Field(7, ge=0, le=2**31 - 1, description="Seed of everything random.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        found = contradictions(self)
+        if found:
+            text = "; ".join(contradiction.message for contradiction in found)
+            raise PydanticCustomError(
+                CONTRADICTIONS, "{text}", {"text": text, CONTRADICTIONS: found}
+            )
+        return self

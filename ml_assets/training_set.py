@@ -1,0 +1,219 @@
+"""The training set: what was known at one snapshot, split without leakage, written once."""
+
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lakehouse.connection import Lake
+from lakehouse.errors import TidemarkError
+from lakehouse.quoting import quote_identifier as quoted
+from ml_assets.artifacts import publish_folder
+from ml_assets.near_duplicates import near_duplicate_groups
+from ml_assets.provenance import Provenance
+from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.hashing import spec_hash
+from ml_assets.split import Split, time_holdout_split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FILE_NAME = "part-0.parquet"
+ROLE, GROUP = "_role", "_group"
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A written training set: rows of one snapshot with a role each, named by its content.
+
+    Attributes:
+        path: Folder of its Parquet file (columns of the spec plus `_role` and `_group`).
+        training_set_hash: SHA-256 of that file.
+        train_rows, holdout_rows: Rows by role.
+        excluded_rows: Hold-out rows left out because a near-duplicate is in the training rows.
+        cutoff: First event time of the hold-out (UTC).
+    """
+
+    model: str
+    path: str
+    training_set_hash: str
+    source_snapshot_id: int
+    features_version: str
+    spec_hash: str
+    manifest_hash: str
+    cutoff: datetime
+    train_rows: int
+    holdout_rows: int
+    excluded_rows: int
+
+
+def build_training_set(
+    lake: Lake, spec: ModelSpec, *, artifact_path: str, provenance: Provenance, now: datetime
+) -> TrainingSet:
+    """Builds, writes and records the training set of the lake as it is now.
+
+    Point-in-time: only rows whose label was known at `now` (event time plus label delay). The
+    same rows give the same hash, and then the files that are there are used.
+
+    Raises:
+        TidemarkError: No labelled rows, or one side of the split would be empty.
+    """
+    snapshot_id = lake.snapshot_id()
+    table = _labelled_rows(lake, spec, snapshot_id=snapshot_id, now=now)
+    if table.num_rows == 0:
+        raise TidemarkError(
+            f"{spec.name}: marts.{spec.table} has no labelled row up to {now:%Y-%m-%d %H:%M} UTC.",
+            hint="Land files and run again; `tidemark status` shows what has been loaded.",
+        )
+    split, groups = split_rows(table, spec)
+    with tempfile.TemporaryDirectory(prefix="tidemark-training-set-") as folder:
+        content_hash = _write(table, split, groups, Path(folder) / FILE_NAME)
+        path = f"{artifact_path}/training_sets/{spec.name}/{content_hash}"
+        publish_folder(Path(folder), path, lake.config.s3)
+    built = TrainingSet(
+        model=spec.name,
+        path=path,
+        training_set_hash=content_hash,
+        source_snapshot_id=snapshot_id,
+        features_version=provenance.features_version,
+        spec_hash=spec_hash(spec),
+        manifest_hash=provenance.manifest_hash,
+        cutoff=_utc(split.cutoff),
+        train_rows=int((split.role == "train").sum()),
+        holdout_rows=int((split.role == "holdout").sum()),
+        excluded_rows=int((split.role == "excluded").sum()),
+    )
+    _record(lake, built, columns=table.column_names, now=now, run_id=provenance.run_id)
+    return built
+
+
+def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.int64]]:
+    """The role and the near-duplicate group of each row."""
+    event_time = (
+        table.column(spec.event_time).to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    )
+    near = spec.split.near_duplicates
+    if near is None:
+        groups = np.arange(table.num_rows, dtype=np.int64)
+    else:
+        texts = [
+            " ".join(part or "" for part in parts)
+            for parts in zip(*(table.column(name).to_pylist() for name in near.columns), strict=True)
+        ]
+        groups = near_duplicate_groups(texts, similarity=near.similarity, seed=spec.seed)
+    return time_holdout_split(event_time, groups, holdout=spec.split.holdout), groups
+
+
+def read_training_set(lake: Lake, path: str, *, role: str | None = None) -> "pa.Table":
+    """The rows of a written training set, in its order; of one role if asked."""
+    from lakehouse.engine import new_engine
+
+    with new_engine(lake.config) as engine:
+        condition = "" if role is None else f"where {quoted(ROLE)} = $role"
+        parameters = {"file": f"{path}/{FILE_NAME}"} | ({} if role is None else {"role": role})
+        return engine.execute(
+            f"from read_parquet($file) {condition}",  # noqa: S608 - a constant condition
+            parameters,
+        ).to_arrow_table()
+
+
+def newest_training_set(lake: Lake, model: str) -> TrainingSet | None:
+    """The training set that was built last for the model."""
+    rows = lake.rows(
+        "select model, path, training_set_hash, source_snapshot_id, features_version, spec_hash,"
+        " manifest_hash, cutoff, train_rows, holdout_rows, excluded_rows from lake.ml.training_sets"
+        " where model = ? order by created_at desc limit 1",
+        [model],
+    )
+    return TrainingSet(*rows[0]) if rows else None
+
+
+def label_indices(table: "pa.Table", spec: ModelSpec) -> NDArray[np.int64]:
+    """The label of each row as an index into the spec's classes, (n,)."""
+    index = {str(value): position for position, value in enumerate(spec.label.classes)}
+    labels = [str(value) for value in table.column(spec.label.column).to_pylist()]
+    unknown = sorted({value for value in labels if value not in index})
+    if unknown:
+        raise TidemarkError(
+            f"{spec.name}: label values {', '.join(unknown[:5])} of '{spec.label.column}' are not"
+            f" among the classes {list(spec.label.classes)}.",
+            hint="Add them to label.classes in the spec, or clean them in the dbt model.",
+        )
+    return np.fromiter((index[value] for value in labels), dtype=np.int64, count=len(labels))
+
+
+def spec_columns(spec: ModelSpec) -> list[str]:
+    """The columns that a spec reads, each once, key first."""
+    columns = [
+        spec.entity_key,
+        spec.event_time,
+        spec.label.column,
+        *spec.features.text,
+        *spec.features.categorical,
+        *spec.features.numeric,
+        *spec.segments,
+        *(spec.split.near_duplicates.columns if spec.split.near_duplicates else ()),
+    ]
+    return list(dict.fromkeys(columns))
+
+
+def _labelled_rows(
+    lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime
+) -> "pa.Table":
+    columns = ", ".join(quoted(name) for name in spec_columns(spec))
+    event_time, key = quoted(spec.event_time), quoted(spec.entity_key)
+    return lake.table(
+        f"select {columns} from lake.marts.{quoted(spec.table)} at (version => {snapshot_id:d})"  # noqa: S608
+        f" where {quoted(spec.label.column)} is not null"
+        f" and {event_time} + to_days(?) <= ?"
+        f" order by {event_time}, {key}",
+        [spec.label.delay_days, now],
+    )
+
+
+def _write(table: "pa.Table", split: Split, groups: NDArray[np.int64], file: Path) -> str:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = table.append_column(ROLE, pa.array(split.role.astype(str)))
+    rows = rows.append_column(GROUP, pa.array(groups))
+    pq.write_table(rows, file, compression="zstd", row_group_size=100_000)
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _record(
+    lake: Lake, built: TrainingSet, *, columns: list[str], now: datetime, run_id: str
+) -> None:
+    values: list[Any] = [
+        built.model,
+        built.training_set_hash,
+        built.path,
+        built.source_snapshot_id,
+        built.features_version,
+        built.spec_hash,
+        built.manifest_hash,
+        built.cutoff,
+        built.train_rows,
+        built.holdout_rows,
+        built.excluded_rows,
+        json.dumps(columns),
+        now,
+        run_id,
+    ]
+    with lake.write(f"training set {built.model}") as write:
+        write.connection.execute(
+            f"insert into lake.ml.training_sets values ({', '.join('?' * len(values))})",  # noqa: S608
+            values,
+        )
+
+
+def _utc(moment: np.datetime64) -> datetime:
+    value: datetime = moment.astype("datetime64[us]").astype(datetime)
+    return value.replace(tzinfo=UTC)

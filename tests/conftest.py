@@ -1,0 +1,80 @@
+"""Fixtures that all tests share: a real Postgres, a fresh lake on it, the real data sets."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from lakehouse.config import LakeConfig
+from lakehouse.connection import Lake
+from lakehouse.postgres import PostmasterStatus, server_url, start_server, stop_server
+from lakehouse.tables import create_tables
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A temporary folder of the session whose path is short enough for a Postgres socket."""
+    folder = Path(tempfile.mkdtemp(prefix="tm-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(short_folder: Path) -> Iterator[PostmasterStatus]:
+    """The session's embedded Postgres; `server_url(postgres_server, "postgres")` reaches it."""
+    yield start_server(short_folder / "pg")
+    stop_server(short_folder / "pg")
+
+
+@pytest.fixture
+def database_url(postgres_server: PostmasterStatus) -> Iterator[str]:
+    """The URL of an empty database of the test's own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin_url = server_url(postgres_server, "postgres")
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    yield server_url(postgres_server, name)
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def lake_config(database_url: str, short_folder: Path, tmp_path: Path) -> LakeConfig:
+    """A lake of the test's own that does not exist yet; extensions are installed once a session."""
+    return LakeConfig(
+        postgres_url=SecretStr(database_url),
+        data_path=f"{tmp_path / 'lake'}/",
+        state_folder=short_folder / "state",
+        memory_limit="1GB",
+        threads=2,
+    )
+
+
+@pytest.fixture
+def lake(lake_config: LakeConfig) -> Iterator[Lake]:
+    """A fresh lake of the test's own, with the platform's tables, empty."""
+    lake = Lake(lake_config)
+    create_tables(lake)
+    yield lake
+    lake.close()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of the real data sets; tests that need it skip without it, but fail in CI."""
+    folder = Path(os.environ.get("TIDEMARK_SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))
+    if folder.is_dir():
+        return folder
+    message = f"the real data sets are not at {folder} (set TIDEMARK_SHARED_DATA to their folder)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
