@@ -27,7 +27,7 @@ class _Translator(DagsterDbtTranslator):
 
 
 def dbt_model_assets(platform: Platform) -> list[dg.AssetsDefinition]:
-    """Two multi-assets: the dbt models that feed the ML models, and those that read their scores."""
+    """Two multi-assets: the dbt models that feed ML models, and those that read their scores."""
     return [
         _build(platform, name="dbt_models", select="fqn:*", exclude=AFTER_SCORING),
         _build(platform, name="dbt_models_after_scoring", select=AFTER_SCORING, exclude=""),
@@ -62,19 +62,22 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         settings = platform.settings
         config = settings.lake_config
         load_id = newest_load(platform)
-        os.environ.update(dbt_environment(config))
         dbt = DbtCliResource(
             project_dir=str(settings.dbt_project),
             profiles_dir=str(settings.dbt_project),
             dbt_executable=dbt_executable(),
         )
         target = settings.state / "dbt" / "runs" / context.run_id / name
+        scratch = target / "scratch.duckdb"
+        target.mkdir(parents=True, exist_ok=True)
+        os.environ.update(dbt_environment(config, scratch_file=scratch, target_path=target))
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
             invocation = dbt.cli(
                 ["build"], context=context, target_path=target, raise_on_error=False
             )
             for event in invocation.stream():
                 yield _counted(platform, context, event)
+        scratch.unlink(missing_ok=True)
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
         if name == "dbt_models":
@@ -95,7 +98,9 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
 
 def newest_load(platform: Platform) -> int:
     """The newest load of the ledger, or 0."""
-    return int(platform.lake().rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0])
+    return int(
+        platform.lake().rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0]
+    )
 
 
 def _counted(platform: Platform, context: dg.AssetExecutionContext, event: Any) -> Any:

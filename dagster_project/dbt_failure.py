@@ -19,7 +19,9 @@ def explained_failure(target: Path, project: Path) -> TidemarkError:
             hint=f"Correct the dbt project in {project}; `tidemark check` parses it again.",
         )
     results: list[dict[str, Any]] = json.loads(file.read_text())["results"]
-    failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
+    failed = [
+        result for result in results if result["status"] in ("error", "fail", "runtime error")
+    ]
     skipped = sum(result["status"] == "skipped" for result in results)
     lines = [f"  {_name(result)}: {_message(result)}" for result in failed[:_SHOWN]]
     if len(failed) > _SHOWN:

@@ -1,5 +1,7 @@
 """The code location: joins landing, dbt, models and sensors; no logic of its own."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from dagster_project.dbt_assets import dbt_model_assets, with_freshness
@@ -16,11 +18,16 @@ def definitions() -> dg.Definitions:
     return build_definitions(load_platform())
 
 
-def build_definitions(platform: Platform) -> dg.Definitions:
-    """All definitions for a platform."""
-    features = {
-        dg.AssetKey(["marts", spec.table]) for spec in platform.specs.specs.values()
-    }
+def build_definitions(
+    platform: Platform, *, loggers: Mapping[str, dg.LoggerDefinition] | None = None
+) -> dg.Definitions:
+    """All definitions for a platform.
+
+    Args:
+        platform: The platform.
+        loggers: In place of Dagster's console logger.
+    """
+    features = {dg.AssetKey(["marts", spec.table]) for spec in platform.good_specs.values()}
     dbt = [
         with_freshness(assets, features, warn_days=32, fail_days=45)
         for assets in dbt_model_assets(platform)
@@ -42,4 +49,5 @@ def build_definitions(platform: Platform) -> dg.Definitions:
         sensors=all_sensors(platform.sensor_context),
         resources={"runtime": platform.runtime},
         executor=dg.in_process_executor,
+        loggers=loggers,
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 # Read by dagster.yaml, so that no URL with a password is written to disk.
-POSTGRES_VARIABLE = "TIDEMARK_DAGSTER_POSTGRES_URL"
+POSTGRES_VARIABLE = "DAGSTER_TIDEMARK_POSTGRES_URL"
 
 
 def write_instance_config(settings: Settings) -> None:

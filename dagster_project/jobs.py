@@ -4,11 +4,10 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_project.job_names import INGEST_JOB, retrain_job_name
 from dagster_project.landing_assets import accounting_key, profile_key, raw_key
 from dagster_project.platform import Platform
 from ml_assets.assets import ModelKeys
-
-INGEST_JOB = "ingest_and_score"
 
 
 def jobs(platform: Platform) -> list[Any]:
@@ -28,11 +27,6 @@ def jobs(platform: Platform) -> list[Any]:
             for name in platform.good_specs
         ),
     ]
-
-
-def retrain_job_name(model: str) -> str:
-    """Name of a model's retraining job."""
-    return f"retrain_{model}"
 
 
 def ingest_keys(platform: Platform) -> list[dg.AssetKey]:
@@ -65,6 +59,5 @@ def dbt_keys(platform: Platform, *, after_scoring: bool) -> list[dg.AssetKey]:
     return [
         dg.AssetKey([node["config"]["schema"], node["name"]])
         for node in platform.manifest["nodes"].values()
-        if node["resource_type"] == "model"
-        and ("after_scoring" in node["tags"]) == after_scoring
+        if node["resource_type"] == "model" and ("after_scoring" in node["tags"]) == after_scoring
     ]

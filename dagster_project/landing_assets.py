@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+from lakehouse.accounting import account
+from lakehouse.profiles import profile_source
 
 from dagster_project.platform import Platform
-from lakehouse.accounting import account
 from lakehouse.landing.files import list_landed
 from lakehouse.landing.ingest import ingest_files
 from lakehouse.landing.ledger import pending_files
-from lakehouse.profiles import profile_source
 from lakehouse.sources import Source
 
 _GROUP = "landing"
@@ -75,7 +75,7 @@ def _raw_table(platform: Platform, source: Source) -> dg.AssetsDefinition:
     def raw_table(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         lake = platform.lake()
         settings = platform.settings
-        landed = list_landed(settings.landing_path, source.name, settings.lake_config.s3)
+        landed = list_landed(settings.landing_path, source.name, settings.s3_access)
         results = ingest_files(
             lake,
             source,
@@ -141,7 +141,10 @@ def _profile(platform: Platform, source: Source) -> dg.AssetsDefinition:
             " and load_id = (select max(load_id) from lake.monitoring.profiles where source = ?)",
             [source.name, source.name],
         )
-        lines = ["| column | nulls | needed | distinct | format mismatches |", "|---|---|---|---|---|"]
+        lines = [
+            "| column | nulls | needed | distinct | format mismatches |",
+            "|---|---|---|---|---|",
+        ]
         lines += [
             f"| {name} | {nulls or 0:.1%} | {1 - (needed or 0):.0%} at most | {distinct}"
             f" | {'' if mismatches is None else mismatches} |"

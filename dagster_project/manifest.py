@@ -98,7 +98,12 @@ def _parse(settings: Settings, target: Path) -> None:
             "--target-path", str(target),
             "--log-path", str(target),
         ],
-        env={**os.environ, **dbt_environment(settings.lake_config)},
+        env={
+            **os.environ,
+            **dbt_environment(
+                settings.lake_config, scratch_file=target / "scratch.duckdb", target_path=target
+            ),
+        },
         capture_output=True,
         text=True,
         check=False,

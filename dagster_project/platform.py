@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from dagster_project.job_names import INGEST_JOB, retrain_job_name
 from dagster_project.manifest import (
     features_versions,
     manifest_file,
@@ -13,13 +14,16 @@ from dagster_project.manifest import (
 )
 from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
 from lakehouse.connection import Lake, open_lake
-from lakehouse.landing.ingest import ensure_raw_table
+from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.sources import Source, load_sources
 from lakehouse.tables import create_tables
 from ml_assets.registry import Registry
 from ml_assets.runtime import Runtime
 from ml_assets.scoring import ensure_scores_table
-from ml_assets.spec.loading import SpecFolder, load_specs
+from ml_assets.spec.columns import check_columns, manifest_columns, manifest_tables
+from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.loading import BrokenSpec, SpecFolder, load_specs
+from sensors.context import SensorContext
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,34 @@ class Platform:
         """The model specs, good and broken."""
         return load_specs(self.settings.specs)
 
+    @cached_property
+    def _checked_specs(self) -> tuple[dict[str, ModelSpec], tuple[BrokenSpec, ...]]:
+        """The specs that fit the dbt project, and the broken ones with their errors."""
+        good, broken = {}, list(self.specs.broken)
+        for name, spec in self.specs.specs.items():
+            source = self.specs.sources[name]
+            errors = check_columns(
+                spec,
+                manifest_columns(self.manifest, spec.table),
+                source=source,
+                tables=manifest_tables(self.manifest),
+            )
+            if errors:
+                broken.append(BrokenSpec(file=source.file, name=name, errors=tuple(errors)))
+            else:
+                good[name] = spec
+        return good, tuple(broken)
+
+    @property
+    def good_specs(self) -> dict[str, ModelSpec]:
+        """The specs, by name, that fit the dbt project."""
+        return self._checked_specs[0]
+
+    @property
+    def broken_specs(self) -> tuple[BrokenSpec, ...]:
+        """The specs that cannot run, each with its errors."""
+        return self._checked_specs[1]
+
     def lake(self) -> Lake:
         """The lake, with the platform's tables in it; starts the embedded Postgres if needed."""
         lake = open_lake(self.settings.lake_config)
@@ -56,9 +88,7 @@ class Platform:
     def registry(self) -> Registry:
         """MLflow on the same Postgres, its files on the lake's storage."""
         settings = self.settings
-        return Registry(
-            settings.server.mlflow, settings.artifact_path, settings.lake_config.s3
-        )
+        return Registry(settings.server.mlflow, settings.artifact_path, settings.s3_access)
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -71,6 +101,21 @@ class Platform:
             manifest_hash=manifest_hash(self.manifest),
             features_versions=features_versions(self.manifest),
             workers=self.settings.workers,
+        )
+
+    @property
+    def sensor_context(self) -> SensorContext:
+        """What the sensors need."""
+        settings = self.settings
+        return SensorContext(
+            open_lake=self.lake,
+            landing=settings.landing_path,
+            s3=settings.s3_access,
+            sources=self.sources,
+            specs=self.good_specs,
+            ingest_job=INGEST_JOB,
+            retrain_job=retrain_job_name,
+            webhook=settings.alert_webhook.get_secret_value() if settings.alert_webhook else None,
         )
 
 

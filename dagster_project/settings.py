@@ -115,15 +115,19 @@ class Settings(BaseModel):
         return running_server(self.postgres_folder) is not None
 
     @property
-    def lake_config(self) -> LakeConfig:
-        """The lake's place and limits, for the packages below this one."""
-        s3 = S3Config(
+    def s3_access(self) -> S3Config:
+        """Access to the buckets of the lake and of the landing zone."""
+        return S3Config(
             endpoint=self.s3_endpoint,
             region=self.s3_region,
             path_style=self.s3_path_style,
             access_key=self.s3_access_key,
             secret_key=self.s3_secret_key,
         )
+
+    @property
+    def lake_config(self) -> LakeConfig:
+        """The lake's place and limits, for the packages below this one."""
         return LakeConfig(
             postgres_url=SecretStr(self.server.lake),
             data_path=f"{self.lake_path}/tables/",
@@ -131,7 +135,7 @@ class Settings(BaseModel):
             memory_limit=self.memory_limit,
             threads=self.threads,
             encrypted=self.encrypted,
-            s3=s3,
+            s3=self.s3_access,
         )
 
 

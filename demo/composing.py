@@ -1,5 +1,6 @@
 """One month of flawless reviews, as lines of JSON, drawn column by column."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +22,6 @@ from demo.sentiment import (
     posterior,
 )
 
-_LINE: Final = (
-    '{"rating": %d.0, "title": %s, "text": "%s", "images": %s, "asin": "%s", '
-    '"parent_asin": "%s", "user_id": "%s", "timestamp": %d, "helpful_vote": %d, '
-    '"verified_purchase": %s}'
-)
 _IMAGE: Final = (
     '[{"small_image_url": "https://images.example.com/%s_small.jpg", '
     '"large_image_url": "https://images.example.com/%s_large.jpg", "attachment_type": "IMAGE"}]'
@@ -73,26 +69,35 @@ def compose_month(
     lines = draw_categories(np.array(period.lines), count, rng)
     texts, grade_counts = _texts(languages, lines, states, sentences, rng)
     titles, title_grades = _titles(languages, lines, states, rng)
-    best_hits = float(posterior(grade_counts, title_grades).max(axis=1).sum())
     products = catalogue()
     ranks = np.searchsorted(products.popularity[:-1], rng.random(count), side="right")
-    asins = products.asins[lines, ranks].tolist()
-    parents = products.parent_asins[lines, ranks].tolist()
     authors = users[(rng.random(count) * len(users)).astype(np.int64)].tolist()
-    columns = zip(
+    columns: list[Sequence[object]] = [
         (stars + 1).tolist(),
         titles,
         texts,
         _images(authors, rng),
-        asins,
-        parents,
+        products.asins[lines, ranks].tolist(),
+        products.parent_asins[lines, ranks].tolist(),
         authors,
         _timestamps(month, count, rng).tolist(),
         _votes(count, rng).tolist(),
         np.where(rng.random(count) < _VERIFIED_SHARE, "true", "false").tolist(),
-        strict=True,
-    )
-    return MonthBatch([_LINE % row for row in columns], languages, best_hits)
+    ]
+    best_hits = float(posterior(grade_counts, title_grades).max(axis=1).sum())
+    return MonthBatch(_written(columns), languages, best_hits)
+
+
+def _written(columns: Sequence[Sequence[object]]) -> list[str]:
+    """The rows of columns whose texts are escaped already, as JSON in the order of the schema."""
+    return [
+        f'{{"rating": {rating}.0, "title": {title}, "text": "{text}", "images": {images}, '
+        f'"asin": "{asin}", "parent_asin": "{parent}", "user_id": "{user}", '
+        f'"timestamp": {timestamp}, "helpful_vote": {votes}, "verified_purchase": {verified}}}'
+        for rating, title, text, images, asin, parent, user, timestamp, votes, verified in zip(
+            *columns, strict=True
+        )
+    ]
 
 
 def _texts(

@@ -9,10 +9,10 @@ def near_duplicate(original: Record, own: Record, language: Language, variant: i
 
     Args:
         original: The review that is copied.
-        own: The review that would have stood here; gives the time, and for even variants, where
-            somebody else copies the text, the author.
+        own: The review that would have stood here; gives the time and the votes, and the author
+            where somebody else copies the text.
         language: Language of the original.
-        variant: Selects author, edit and word.
+        variant: Selects author, edit and word: the author stays where it is odd.
     """
     author = original if variant % 2 else own
     return original | {
@@ -30,9 +30,11 @@ def edited(text: str, language: Language, variant: int) -> str:
     >>> [edited("The lid is nice.", ENGLISH, variant) for variant in range(4)]
     ['Well, the lid is nice.', 'The lid well is nice.', 'The lid well nice.', 'The lid is nice!!']
     """
-    filler = language.fillers[variant // 4 % len(language.fillers)]
     words = text.split(" ")
     middle = len(words) // 2
+    # A filler that stands there already would replace itself and change nothing.
+    fillers = [filler for filler in language.fillers if filler != words[middle]]
+    filler = fillers[variant // 4 % len(fillers)]
     match variant % 4:
         case 0:
             return f"{filler[0].upper()}{filler[1:]}, {text[0].lower()}{text[1:]}"

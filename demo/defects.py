@@ -13,6 +13,7 @@ Record = dict[str, Any]
 """A review as JSON has it."""
 
 _FIFTEEN_YEARS_MS: Final = 15 * 365 * 86_400_000
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Outcome(StrEnum):
@@ -46,7 +47,7 @@ def line_of(record: Record) -> str:
     >>> line_of({"text": "así"})
     '{"text": "así"}'
     """
-    return json.dumps(record, ensure_ascii=False)
+    return _encode(record)
 
 
 def mojibake(text: str) -> str:
@@ -84,7 +85,7 @@ def _plain_text(record: Record, _language: Language, _variant: int) -> str:
 
 
 def _array(record: Record, _language: Language, _variant: int) -> str:
-    return json.dumps(list(record.values()), ensure_ascii=False)
+    return _encode(list(record.values()))
 
 
 def _with_entities(record: Record, language: Language, variant: int) -> str:

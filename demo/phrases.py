@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -23,7 +24,7 @@ IRONIC: Final = 6
 GRADES: Final = 7
 """Grades of a phrase: 0 says nothing of the product, 1 to 5 are stars, 6 is openly ironic."""
 
-_DRAWS_PER_PATTERN = 120
+_DRAWS_PER_PATTERN = 80
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -72,8 +73,9 @@ def cell_of(
 @lru_cache(maxsize=1)
 def phrase_book() -> PhraseBook:
     """All phrases of all languages: always the same, whatever the seed of the reviews."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
     pools = [
-        [json.dumps(phrase, ensure_ascii=False)[1:-1] for phrase in pool_of(*cell)]
+        [encode(phrase)[1:-1] for phrase in pool_of(*cell)]
         for cell in product(LANGUAGES, LINES, Form, range(GRADES))
     ]
     size = np.array([len(pool) for pool in pools], dtype=np.int64)
@@ -87,35 +89,33 @@ def pool_of(language: Language, line: str, form: Form, grade: int) -> list[str]:
     >>> pool_of(ENGLISH, "kettle", Form.WORD, 4)[:2]
     ['Good', 'Nice']
     """
-    wording = language.new if line == NEW_LINE else language.established
     draw = Random(f"{language.code} {line} {form} {grade}")  # noqa: S311 (no secret)
-    if form is Form.WORD:
-        special = {NEUTRAL: language.neutral_words, IRONIC: language.ironic_titles}
-        return list(special[grade] if grade in special else wording.words[grade])
-    if form is Form.TITLE:
-        return [_capitalised(title) for title in _titles(language, line, grade, draw)]
+    wording = language.new if line == NEW_LINE else language.established
     if grade in {NEUTRAL, IRONIC}:
-        patterns = language.neutral if grade == NEUTRAL else language.ironic
-        sentences = _filled(patterns, language, line, draw)
+        is_neutral = grade == NEUTRAL
+        patterns = {
+            Form.SENTENCE: language.neutral if is_neutral else language.ironic,
+            Form.WORD: language.neutral_words if is_neutral else language.ironic_titles,
+            Form.TITLE: language.neutral_titles if is_neutral else language.ironic_titles,
+        }
+        texts = _filled(patterns[form], language, line, draw)
+    elif form is Form.WORD:
+        texts = list(wording.words[grade])
+    elif form is Form.TITLE:
+        filled = _filled(language.title_patterns[grade], language, line, draw)
+        texts = filled + _repeated(wording.titles[grade], len(filled))
     else:
         filled = _filled(language.patterns[grade], language, line, draw)
-        verdicts = [
-            "".join(parts)
-            for parts in product(language.openers, wording.verdicts[grade], language.tails)
-        ]
-        sentences = filled + verdicts * (len(filled) // (2 * len(verdicts)))
-    return [_punctuated(text, language, draw) for text in sentences]
+        verdicts = product(language.openers, wording.verdicts[grade], language.tails)
+        texts = filled + _repeated(["".join(parts) for parts in verdicts], len(filled) // 2)
+    if form is Form.SENTENCE:
+        return [_punctuated(text, language, draw) for text in texts]
+    return [_capitalised(text) for text in texts]
 
 
-def _titles(language: Language, line: str, grade: int, draw: Random) -> list[str]:
-    """Filled title patterns, and the fixed titles often enough to be as frequent."""
-    if grade in {NEUTRAL, IRONIC}:
-        patterns = language.neutral_titles if grade == NEUTRAL else language.ironic_titles
-        return _filled(patterns, language, line, draw)
-    wording = language.new if line == NEW_LINE else language.established
-    filled = _filled(language.title_patterns[grade], language, line, draw)
-    fixed = wording.titles[grade]
-    return filled + list(fixed) * (len(filled) // len(fixed))
+def _repeated(texts: Sequence[str], count: int) -> list[str]:
+    """All texts, equally often: about `count` in all, but each at least once."""
+    return list(texts) * max(1, round(count / len(texts)))
 
 
 def _filled(patterns: tuple[str, ...], language: Language, line: str, draw: Random) -> list[str]:
@@ -129,9 +129,11 @@ def _filled(patterns: tuple[str, ...], language: Language, line: str, draw: Rand
 
 def _filled_once(pattern: str, language: Language, line: str, draw: Random) -> str:
     wording = language.new if line == NEW_LINE else language.established
-    product_words = language.products[line]
-    aspects = dict(zip("ab", draw.sample(product_words.aspects, 2), strict=True))
-    circumstances = {"n": (product_words.noun,), "when": language.when, "who": language.who}
+    words = language.products[line]
+    first = draw.randrange(len(words.aspects))
+    other = first - 1 - draw.randrange(len(words.aspects) - 1)
+    aspects = {"a": words.aspects[first], "b": words.aspects[other]}
+    circumstances = {"n": (words.noun,), "when": language.when, "who": language.who}
 
     def value(slot: re.Match[str]) -> str:
         name = slot[1]

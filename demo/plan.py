@@ -8,9 +8,6 @@ import numpy.typing as npt
 
 from demo.defects import DEFECTS, EXACT_DUPLICATE, NEAR_DUPLICATE, Defect, Outcome
 
-ALL_KINDS_FROM_ROWS: Final = 2_000
-"""From this many rows on, every kind of defect occurs at least once."""
-
 PLAIN: Final = -1
 
 _COPIES: Final = [DEFECTS.index(EXACT_DUPLICATE), DEFECTS.index(NEAR_DUPLICATE)]
@@ -44,12 +41,12 @@ class DefectPlan:
 
 
 def planned_count(defect: Defect, rows: int) -> int:
-    """How many of `rows` lines are to carry the defect.
+    """How many of `rows` lines are to carry the defect: at least one from 2,000 rows on.
 
     >>> planned_count(EXACT_DUPLICATE, 20_000), planned_count(EXACT_DUPLICATE, 10)
     (300, 0)
     """
-    return max(round(defect.rate * rows), 1 if rows >= ALL_KINDS_FROM_ROWS else 0)
+    return round(defect.rate * rows)
 
 
 def plan_defects(sentences: npt.NDArray[np.int64], rng: np.random.Generator) -> DefectPlan:

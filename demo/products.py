@@ -10,7 +10,6 @@ import numpy.typing as npt
 from demo.vocabulary import LINES
 
 _PRODUCTS_PER_LINE: Final = 24
-_MASK: Final = 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -25,19 +24,19 @@ class Catalogue:
     popularity: npt.NDArray[np.float64]
 
 
-def scrambled(number: int) -> int:
-    """A 64-bit number that looks random; different numbers below 2**64 stay different.
+def scrambled(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """64-bit numbers that look random; different numbers stay different.
 
     The finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
     generators", OOPSLA 2014) is a bijection, so identifiers made of it never collide.
 
-    >>> scrambled(1) == scrambled(1), scrambled(1) == scrambled(2)
-    (True, False)
+    >>> f"{scrambled(np.array([0], dtype=np.uint64))[0]:X}"
+    'E220A8397B1DCDAF'
     """
-    mixed = (number + 0x9E3779B97F4A7C15) & _MASK
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-    return mixed ^ (mixed >> 31)
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def user_ids(count: int) -> npt.NDArray[np.object_]:
@@ -46,7 +45,8 @@ def user_ids(count: int) -> npt.NDArray[np.object_]:
     >>> user_ids(1)
     array(['AE220A8397B1DCDAF'], dtype=object)
     """
-    return np.array([f"A{scrambled(number):016X}" for number in range(count)], dtype=object)
+    numbers = scrambled(np.arange(count, dtype=np.uint64))
+    return np.array([f"A{number:016X}" for number in numbers.tolist()], dtype=object)
 
 
 @lru_cache(maxsize=1)
@@ -64,4 +64,5 @@ def catalogue() -> Catalogue:
 
 def _asin(line: int, rank: int) -> str:
     # Line and rank stand in the last digits, so that cutting the scrambled part cannot collide.
-    return f"B0{scrambled(line * 1000 + rank) >> 44:05X}{line}{rank:02d}"
+    number = int(scrambled(np.array([line * 1000 + rank], dtype=np.uint64))[0])
+    return f"B0{number >> 44:05X}{line}{rank:02d}"

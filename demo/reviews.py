@@ -44,8 +44,8 @@ def generate_reviews(
     Raises:
         ValueError: An argument is out of its range.
     """
-    calendar = months_from(first_month, months)
     _check(rows=rows, seed=seed, months=months)
+    calendar = months_from(first_month, months)
     folder.mkdir(parents=True, exist_ok=True)
     bounds = np.linspace(0, rows, months + 1).astype(np.int64)
     rng = np.random.default_rng([seed, _PLAN_STREAM])
@@ -89,5 +89,5 @@ def _sentences(bounds: Integers, rng: np.random.Generator) -> Integers:
 def _write_lines(path: Path, lines: list[str]) -> None:
     """Writes a file that is seen whole or not at all, also by a sensor that lists the folder."""
     unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes("".join(f"{line}\n" for line in lines).encode())
+    unfinished.write_bytes("\n".join([*lines, ""]).encode())
     unfinished.replace(path)

@@ -89,7 +89,8 @@ class PlantedTruth:
         """The truth that `to_json` wrote.
 
         Raises:
-            TypeError: The JSON is not that of a truth.
+            KeyError: There are no files or no drift in it.
+            TypeError: Another value is missing or unknown.
         """
         values: dict[str, Any] = json.loads(text)
         values.pop("drift_from", None)

@@ -1,7 +1,7 @@
 """The lake's one connection in a process, and the one way to write to it."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,9 @@ from lakehouse.writer_lock import writer_lock
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# By position (`?`) or by name (`$name`).
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 _open_lakes: dict[LakeConfig, "Lake"] = {}
 _open_lakes_guard = threading.Lock()
@@ -62,12 +65,12 @@ class Lake:
                 self._engine = engine
             yield self._engine
 
-    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         with self.connection() as connection:
             return connection.execute(query, parameters).fetchall()
 
-    def table(self, query: str, parameters: Sequence[Any] = ()) -> "pa.Table":
+    def table(self, query: str, parameters: Parameters = ()) -> "pa.Table":
         """The result of a query as an Arrow table."""
         with self.connection() as connection:
             return connection.execute(query, parameters).to_arrow_table()

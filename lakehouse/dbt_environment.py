@@ -12,21 +12,19 @@ _SECRET = "DBT_ENV_SECRET_"  # noqa: S105 - a prefix of names
 
 
 def dbt_environment(
-    config: LakeConfig, *, scratch_file: Path, target_path: Path
+    config: LakeConfig, *, target_path: Path, scratch_file: Path | None = None
 ) -> dict[str, str]:
     """The variables that dbt needs in addition to the process's own environment.
 
     Args:
         config: The lake that dbt builds in.
-        scratch_file: DuckDB file for dbt's temporary tables. Not shared with another dbt process
-            running at the same time; may be deleted afterwards.
-        target_path: Folder of dbt's artifacts and logs.
+        target_path: Folder of dbt's artifacts and logs, outside the dbt project.
+        scratch_file: Not used: dbt's temporary tables are in memory.
     """
     return {
-        "TIDEMARK_LAKE": config.model_dump_json(
+        "DBT_TIDEMARK_LAKE": config.model_dump_json(
             exclude={"postgres_url": True, "s3": {"access_key", "secret_key"}}
         ),
-        "TIDEMARK_DBT_SCRATCH": str(scratch_file),
         "DBT_TARGET_PATH": str(target_path),
         "DBT_LOG_PATH": str(target_path),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from lakehouse.config import LakeConfig
 from lakehouse.engine import attach_lake, create_s3_secret, extensions, install_extensions
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _TEXT_FUNCTIONS = {"clean_text": clean_texts, "detect_language": detect_languages}
 
 
-class Plugin(BasePlugin):  # type: ignore[misc] - dbt-duckdb has no types
+class Plugin(BasePlugin):
     """Sets up each DuckDB that dbt opens; dbt calls the methods in the order they stand here."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
@@ -34,8 +35,10 @@ class Plugin(BasePlugin):  # type: ignore[misc] - dbt-duckdb has no types
     def update_connection_config(self, creds: "DuckDBCredentials", config: dict[str, Any]) -> None:
         """Adds the engine's settings to those that DuckDB is opened with."""
         self._lake.temporary_folder.mkdir(parents=True, exist_ok=True)
-        # dagster-dbt opens the scratch file read-only to count rows, while others write.
-        self._read_only = str(config.get("access_mode", "")).upper() == "READ_ONLY"
+        # dagster-dbt opens the profile's DuckDB file read-only, to count rows while others write.
+        # There is no file, and what is to be read-only is the lake.
+        self._read_only = config.pop("access_mode", "") == "READ_ONLY"
+        creds.path = ":memory:"
         config.update(
             extension_directory=str(self._lake.extension_folder),
             temp_directory=str(self._lake.temporary_folder),
@@ -63,7 +66,7 @@ def lake_config(plugin_config: dict[str, Any]) -> LakeConfig:
     """The lake that the profile's plugin config describes (see `dbt_environment`)."""
     if not plugin_config.get("lake"):
         raise TidemarkError(
-            "dbt was started without the lake's settings (TIDEMARK_LAKE is empty).",
+            "dbt was started without the lake's settings (DBT_TIDEMARK_LAKE is empty).",
             hint="Start it with `tidemark dbt`, or set the variables that"
             " lakehouse.dbt_environment.dbt_environment returns.",
         )
@@ -75,18 +78,16 @@ def lake_config(plugin_config: dict[str, Any]) -> LakeConfig:
     return LakeConfig.model_validate(settings)
 
 
-def _register(
-    engine: duckdb.DuckDBPyConnection, name: str, function: Callable[[Any], Any]
-) -> None:
+def _register(engine: duckdb.DuckDBPyConnection, name: str, function: Callable[[Any], Any]) -> None:
     engine.create_function(
         name,
         # DuckDB evaluates annotations, and those of the function name modules not imported yet.
         lambda texts: function(texts),  # noqa: PLW0108
         ["VARCHAR"],
         "VARCHAR",
-        type="arrow",
+        type=PythonUDFType.ARROW,
         # Nulls reach the function, which keeps them: DuckDB's own handling hides rows from it.
-        null_handling="special",
+        null_handling=FunctionNullHandling.SPECIAL,
     )
 
 

@@ -16,8 +16,11 @@ _LOCAL_EXTENSIONS = ("postgres_scanner", "ducklake")
 _S3_EXTENSIONS = ("httpfs", "aws")
 
 
-def new_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory with the lake's extensions loaded and its limits set, nothing attached."""
+def file_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory, within the lake's limits, that reads Parquet where the lake's files are.
+
+    Without the extensions of the lake itself, which take longer to load than a small file to read.
+    """
     config.temporary_folder.mkdir(parents=True, exist_ok=True)
     engine = duckdb.connect(
         ":memory:",
@@ -31,10 +34,18 @@ def new_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
         },
     )
     engine.execute("set TimeZone = 'UTC'")
-    for name in extensions(config):
-        _load_extension(engine, name, config.extension_folder)
     if config.is_remote:
+        for name in _S3_EXTENSIONS:
+            _load_extension(engine, name, config.extension_folder)
         create_s3_secret(engine, config)
+    return engine
+
+
+def new_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory with the lake's extensions loaded and its limits set, nothing attached."""
+    engine = file_engine(config)
+    for name in _LOCAL_EXTENSIONS:
+        _load_extension(engine, name, config.extension_folder)
     return engine
 
 

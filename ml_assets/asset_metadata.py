@@ -11,7 +11,9 @@ from ml_assets.gate import Verdict
 
 def image(title: str, png: bytes) -> dg.MetadataValue[Any]:
     """The plot as markdown that Dagster's UI shows in place."""
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+    return dg.MetadataValue.md(
+        f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})"
+    )
 
 
 def evaluation_metadata(evaluation: Evaluation) -> dict[str, Any]:

@@ -82,9 +82,7 @@ def broken_spec_asset(name: str, file: str, errors: str) -> dg.AssetsDefinition:
     return broken_spec
 
 
-def _training_set(
-    spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey
-) -> dg.AssetsDefinition:
+def _training_set(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> dg.AssetsDefinition:
     @dg.asset(
         key=keys.training_set,
         deps=[table_key],
@@ -325,11 +323,14 @@ def _scores(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> dg.Asse
             f"{spec.name}: {result.rows} rows scored by version {serving.version}"
             f" ({result.rows_per_second:,.0f} rows/s)"
         )
-        left, doubled = count_unscored(lake, spec, serving.version, rescore=rescore), _doubled(
-            lake.rows(
-                f'select entity_key from lake.ml."{scores_table(spec.name)}"'  # noqa: S608
-                " group by entity_key, model_version having count(*) > 1 limit 5"
-            )
+        left, doubled = (
+            count_unscored(lake, spec, serving.version, rescore=rescore),
+            _doubled(
+                lake.rows(
+                    f'select entity_key from lake.ml."{scores_table(spec.name)}"'  # noqa: S608
+                    " group by entity_key, model_version having count(*) > 1 limit 5"
+                )
+            ),
         )
         return dg.MaterializeResult(
             metadata={
@@ -374,9 +375,7 @@ def _drift(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     def drift(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
     ) -> dg.MaterializeResult[Any]:
-        step = drift_step(
-            runtime.open_lake(), spec, run_id=context.run_id, now=datetime.now(UTC)
-        )
+        step = drift_step(runtime.open_lake(), spec, run_id=context.run_id, now=datetime.now(UTC))
         return _monitored(context, "no_drift", step)
 
     return drift

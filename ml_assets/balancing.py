@@ -35,7 +35,8 @@ def class_weights(label: NDArray[np.integer], k: int, *, ratio: float = 1.0) -> 
     if not occurs.any():
         return np.zeros(k)
     total = np.minimum(count, ratio * count[occurs].min())
-    return total / np.where(occurs, count, 1) * (len(label) / total.sum())
+    weights: NDArray[np.float64] = total / np.where(occurs, count, 1) * (len(label) / total.sum())
+    return weights
 
 
 def undersample(label: NDArray[np.integer], *, seed: int, ratio: float = 1.0) -> NDArray[np.int64]:

@@ -23,6 +23,7 @@ from ml_assets.metrics import metric_info
 _CELLS_OF_SUMS = 4_000_000
 _MOST_UNITS = 20_000
 _FEWEST_UNITS = 2_000
+_ROUNDING = 1e-12
 _DRAWS_A_CHUNK = 2_000_000  # 16 MB of weights
 
 Statistic = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]
@@ -156,7 +157,9 @@ def paired_difference(  # noqa: PLR0913 - two models, one experiment
             statistics(half, classes=classes, ordinal=ordinal)[metric]
             for half in np.split(sums, 2, axis=1)
         )
-        return {metric: sign * (a - b)}
+        difference = sign * (a - b)
+        # The matrix product rounds equal columns differently by where they stand.
+        return {metric: np.where(np.abs(difference) < _ROUNDING, 0.0, difference)}
 
     drawn = _replicates(sums, statistic, replicates=replicates, seed=seed)[metric]
     estimate = float(statistic(sums.sum(axis=0, keepdims=True))[metric][0])

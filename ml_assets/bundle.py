@@ -18,6 +18,7 @@ from ml_assets.model import BoosterPredictor, FittedModel, SklearnPredictor
 MANIFEST = "bundle.json"
 _PREPROCESSING = "preprocessing.skops"
 _SKLEARN = "predictor.skops"
+_REFERENCE = "reference.json"
 _LIGHTGBM = "predictor.lightgbm.txt"
 _TRUSTED_TYPES = ("ml_assets.algorithms.text_features.FrequentTerms", "numpy.dtype")
 _FORMAT = 1
@@ -29,7 +30,6 @@ class Bundle:
 
     model: FittedModel
     bundle_hash: str
-    reference: dict[str, Any]
 
 
 def save_bundle(model: FittedModel, folder: Path, *, reference: dict[str, Any]) -> str:
@@ -51,7 +51,7 @@ def save_bundle(model: FittedModel, folder: Path, *, reference: dict[str, Any]) 
         skops.io.dump(model.predictor.estimator, folder / _SKLEARN)
     else:
         raise TypeError(f"No file format for {type(model.predictor).__name__}.")
-    (folder / "reference.json").write_text(json.dumps(reference, sort_keys=True))
+    (folder / _REFERENCE).write_text(json.dumps(reference, sort_keys=True))
     manifest = {
         "format": _FORMAT,
         "algorithm": model.algorithm,
@@ -100,8 +100,13 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None) -> Bundle:
         preprocessing=_load_skops(folder / _PREPROCESSING, manifest),
         predictor=_load_predictor(folder, manifest),
     )
-    reference = json.loads((folder / "reference.json").read_text())
-    return Bundle(model=model, bundle_hash=bundle_hash, reference=reference)
+    return Bundle(model=model, bundle_hash=bundle_hash)
+
+
+def read_reference(folder: Path) -> dict[str, Any]:
+    """The monitors' reference distributions that were saved with the model."""
+    reference: dict[str, Any] = json.loads((folder / _REFERENCE).read_text())
+    return reference
 
 
 def _load_predictor(folder: Path, manifest: dict[str, Any]) -> BoosterPredictor | SklearnPredictor:

@@ -115,7 +115,7 @@ def gate_evidence(
     names = table.column_names
 
     def matrix(name: str) -> NDArray[np.float64]:
-        values = table.column(name).combine_chunks().flatten().to_numpy()
+        values = np.asarray(table.column(name).combine_chunks().flatten(), dtype=np.float64)
         return values.reshape(table.num_rows, len(spec.label.classes))
 
     metadata = table.schema.metadata or {}
@@ -150,10 +150,20 @@ def record_evaluation(
         for metric, interval in subject.intervals.items():
             rows.append(
                 [
-                    challenger.model, challenger.version, subject.name, version, ALL, metric,
-                    evaluation.rows, interval.estimate, interval.low, interval.high,
-                    challenger.training_set_hash, now, run_id,
-                ]  # fmt: skip
+                    challenger.model,
+                    challenger.version,
+                    subject.name,
+                    version,
+                    ALL,
+                    metric,
+                    evaluation.rows,
+                    interval.estimate,
+                    interval.low,
+                    interval.high,
+                    challenger.training_set_hash,
+                    now,
+                    run_id,
+                ]
             )
     with lake.write(f"evaluation {challenger.model} {challenger.version}") as write:
         write.connection.executemany(

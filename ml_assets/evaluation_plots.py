@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def confusion_plot(confusion: NDArray[np.float64], classes: Sequence[int | str]) -> bytes:
-    """Rows by actual and predicted class; shades are shares of the actual class, so that rare
-    classes are as readable as frequent ones. PNG bytes.
+    """Rows by actual and predicted class, as PNG bytes.
+
+    Shades are shares of the actual class, so that rare classes are as readable as frequent ones.
     """
     from matplotlib.figure import Figure
 
@@ -52,8 +53,8 @@ def reliability_plot(bins: Sequence[ReliabilityBin]) -> bytes:
     filled = [entry for entry in bins if entry.count]
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--", label="calibrated")
     axes.plot(
-        [entry.mean_confidence for entry in filled],
-        [entry.accuracy for entry in filled],
+        [entry.mean_confidence or 0.0 for entry in filled],
+        [entry.accuracy or 0.0 for entry in filled],
         marker="o",
         label="model",
     )

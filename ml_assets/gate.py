@@ -19,6 +19,8 @@ from ml_assets.significance import mcnemar
 
 __all__ = ["Criterion", "GateEvidence", "GatePolicy", "Verdict", "decide"]
 
+_MOST_FAILURES_NAMED = 3
+
 Floats = NDArray[np.float64]
 
 
@@ -110,6 +112,13 @@ def decide(
 
     Raises:
         TidemarkError: The evidence's arrays do not fit, or a metric needs ordered classes.
+
+    >>> label = np.array([0, 1] * 150)
+    >>> constant, right = np.tile([0.6, 0.4], (300, 1)), np.eye(2)[label]
+    >>> evidence = GateEvidence(label, right, constant, constant, 2, 1)
+    >>> decide(GatePolicy(metric="accuracy"), evidence, classes=[0, 1], ordinal=False,
+    ...     seed=7).reason  # doctest: +ELLIPSIS
+    'Promoted: version 2 gains +0.5000 in accuracy (95 % interval ...) over champion version 1, ...'
     """
     for name in (policy.metric, *policy.minimum, *policy.maximum):
         metric_info(name, ordinal=ordinal)
@@ -243,7 +252,9 @@ def _reason(criteria: Sequence[Criterion]) -> str:
     """One sentence: the gain if all criteria hold, else what failed."""
     failed = [criterion.explanation for criterion in criteria if not criterion.passed]
     if failed:
-        return f"Not promoted: {'; '.join(failed)}."
+        more = len(failed) - _MOST_FAILURES_NAMED
+        rest = [f"and {more} more criteria failed"] if more > 0 else []
+        return f"Not promoted: {'; '.join(failed[:_MOST_FAILURES_NAMED] + rest)}."
     gain = next(criterion for criterion in criteria if criterion.name == "gain_over_champion")
     return f"Promoted: {gain.explanation}; all {len(criteria)} criteria hold."
 

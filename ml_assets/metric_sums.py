@@ -159,10 +159,10 @@ def _check(
     problem = None
     if k < 2 or probabilities.ndim != 2 or probabilities.shape[1] != k:
         problem = f"probabilities have the shape {probabilities.shape} for {k} classes"
-    elif label.shape != probabilities.shape[:1] or (
-        weights is not None and weights.shape != label.shape
-    ):
+    elif label.shape != probabilities.shape[:1]:
         problem = f"there are {len(label)} labels for {len(probabilities)} rows of probabilities"
+    elif weights is not None and weights.shape != label.shape:
+        problem = f"there are {len(weights)} weights for {len(label)} rows"
     elif not len(label):
         problem = "there are no rows"
     elif label.dtype.kind not in "iu":

@@ -29,7 +29,7 @@ MetricName = Literal[
     "mean_absolute_error",
     "quadratic_weighted_kappa",
 ]
-METRICS: dict[MetricName, MetricInfo] = {
+METRICS: dict[str, MetricInfo] = {
     "accuracy": MetricInfo("higher", False, "Share of rows predicted right."),
     "macro_f1": MetricInfo(
         "higher", False, "Mean F1 over the classes that occur as label or as prediction."

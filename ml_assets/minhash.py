@@ -39,7 +39,7 @@ class HashedSets:
         cls, owner: NDArray[np.int64], elements: NDArray[np.uint64], *, count: int
     ) -> "HashedSets":
         """Sets 0 to `count` - 1 from (owner, element) pairs in any order, repeats allowed."""
-        hashed = (elements ^ (elements >> np.uint64(29))) * _MIXER >> _HALF
+        hashed = _mixed(elements) >> _HALF
         tagged = np.sort((owner.astype(np.uint64) << _HALF) | hashed)
         tagged = tagged[_differs_from_last(tagged)]
         sizes = np.bincount((tagged >> _HALF).astype(np.int64), minlength=count)
@@ -121,15 +121,19 @@ def _candidates(sets: HashedSets, *, similarity: float, seed: int) -> NDArray[np
 
 
 def _band_keys(sets: HashedSets, *, similarity: float, seed: int) -> NDArray[np.uint64]:
-    """One key a band and set, (bands, sets): alike sets have equal keys in some band."""
+    """One key a band and set, (bands + 1, sets): alike sets have equal keys in some band.
+
+    The last band is a hash of the whole set, so that equal sets are linked for certain.
+    """
     hashes, bands = banding(similarity)
     random = np.random.default_rng(seed)
     multiplier = random.integers(0, 2**32, size=(bands, hashes), dtype=np.uint32) | np.uint32(1)
-    keys = np.zeros((bands, len(sets)), np.uint64)
+    keys = np.zeros((bands + 1, len(sets)), np.uint64)
     for start, stop in _chunks(sets.offsets):
         first = sets.offsets[start]
         values = sets.values[first : sets.offsets[stop]]
         starts = sets.offsets[start:stop] - first
+        keys[bands, start:stop] = np.add.reduceat(_mixed(values.astype(np.uint64)), starts)
         for band, factors in enumerate(multiplier):
             key = keys[band, start:stop]
             for factor in factors:
@@ -173,6 +177,13 @@ def _shared(sets: HashedSets, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     tagged = np.sort((pair << _HALF) | value)
     twice = tagged[~_differs_from_last(tagged)] >> _HALF
     return np.bincount(twice.astype(np.int64), minlength=len(pairs))
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Values spread over all 64 bits: the finaliser of splitmix64 (Steele, Lea, Flood 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
 
 
 def _differs_from_last(values: NDArray[np.generic]) -> NDArray[np.bool_]:

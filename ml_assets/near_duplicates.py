@@ -88,13 +88,7 @@ def normalised(texts: "Texts") -> "pl.Series":
     """
     import polars as pl
 
-    try:
-        column = pl.Series("text", texts, dtype=pl.String, strict=True)
-    except (TypeError, pl.exceptions.PolarsError) as error:
-        raise TidemarkError(
-            f"Near duplicates are looked for in texts, but a value is not one: {error}",
-            hint="Pass strings and nulls only.",
-        ) from error
+    column = _column(texts)
     raw = pl.col("text").str.strip_chars().replace("", None)
     is_ascii = raw.str.len_bytes() == raw.str.len_chars()
     unaccented = (
@@ -115,6 +109,26 @@ def normalised(texts: "Texts") -> "pl.Series":
     slices = column.to_frame().iter_slices(_TEXTS_A_CHUNK)
     chunks = [chunk.select(comparable).to_series() for chunk in slices]
     return pl.concat(chunks) if chunks else column
+
+
+def _column(texts: "Texts") -> "pl.Series":
+    """The texts as a polars column."""
+    import polars as pl
+
+    try:
+        column = pl.Series("text", texts, strict=True)
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        raise _no_texts(str(error)) from error
+    if column.dtype not in (pl.String, pl.Null, pl.Categorical, pl.Enum):
+        raise _no_texts(f"their type is {column.dtype}")
+    return column.cast(pl.String)
+
+
+def _no_texts(seen: str) -> TidemarkError:
+    return TidemarkError(
+        f"Near duplicates are looked for in texts, and these values are none: {seen}.",
+        hint="Pass strings and nulls only.",
+    )
 
 
 def _components(distinct: "pl.Series", *, similarity: float, seed: int) -> NDArray[np.int64]:

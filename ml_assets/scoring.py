@@ -185,9 +185,7 @@ def score_batch(
         pa.array(names[top] if n else [], pa.string()),
         pa.nulls(n, pa.float64()) if expected is None else pa.array(expected, pa.float64()),
         pa.array(probabilities[np.arange(n), top], pa.float64()),
-        pa.ListArray.from_arrays(
-            pa.array(offsets), pa.array(probabilities.ravel(), pa.float64())
-        ),
+        pa.ListArray.from_arrays(pa.array(offsets), pa.array(probabilities.ravel(), pa.float64())),
         pa.repeat(pa.scalar(provenance["training_set_hash"]), n),
         pa.repeat(pa.scalar(provenance["features_version"]), n),
         pa.repeat(pa.scalar(provenance["snapshot_id"], pa.int64()), n),
@@ -228,14 +226,12 @@ def _unscored_query(
         quoted(name) for name in dict.fromkeys((spec.entity_key, *spec.features.columns))
     )
     return (
-        f"select {columns} from lake.marts.{quoted(spec.table)} at (version => {snapshot_id:d})"  # noqa: S608
-        f" as feature where {_not_scored(spec, champion.version, rescore=rescore)}"
+        f"select {columns} from (from lake.marts.{quoted(spec.table)}"  # noqa: S608
+        f" at (version => {snapshot_id:d})) as feature where {_not_scored(spec, champion.version, rescore=rescore)}"
     )
 
 
-def _staged(
-    lake: Lake, query: str, rows_per_file: int, scratch: Path
-) -> Iterator[tuple[str, int]]:
+def _staged(lake: Lake, query: str, rows_per_file: int, scratch: Path) -> Iterator[tuple[str, int]]:
     """Parquet files of the query's rows, each with its number of rows."""
     import pyarrow.parquet as pq
 

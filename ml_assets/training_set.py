@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.connection import Lake
+from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
 from lakehouse.quoting import quote_identifier as quoted
 from ml_assets.artifacts import publish_folder
@@ -104,7 +105,9 @@ def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.in
     else:
         texts = [
             " ".join(part or "" for part in parts)
-            for parts in zip(*(table.column(name).to_pylist() for name in near.columns), strict=True)
+            for parts in zip(
+                *(table.column(name).to_pylist() for name in near.columns), strict=True
+            )
         ]
         groups = near_duplicate_groups(texts, similarity=near.similarity, seed=spec.seed)
     return time_holdout_split(event_time, groups, holdout=spec.split.holdout), groups
@@ -112,9 +115,7 @@ def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.in
 
 def read_training_set(lake: Lake, path: str, *, role: str | None = None) -> "pa.Table":
     """The rows of a written training set, in its order; of one role if asked."""
-    from lakehouse.engine import new_engine
-
-    with new_engine(lake.config) as engine:
+    with file_engine(lake.config) as engine:
         condition = "" if role is None else f"where {quoted(ROLE)} = $role"
         parameters = {"file": f"{path}/{FILE_NAME}"} | ({} if role is None else {"role": role})
         return engine.execute(
@@ -163,9 +164,7 @@ def spec_columns(spec: ModelSpec) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
-def _labelled_rows(
-    lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime
-) -> "pa.Table":
+def _labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime) -> "pa.Table":
     columns = ", ".join(quoted(name) for name in spec_columns(spec))
     event_time, key = quoted(spec.event_time), quoted(spec.entity_key)
     return lake.table(

@@ -15,6 +15,8 @@
 {% macro newest(column) -%}
     {%- if execute -%}
         {{- run_query('select coalesce(max(' ~ column ~ '), -1) from ' ~ this)[0][0] -}}
+    {%- else -%}
+        -1
     {%- endif -%}
 {%- endmacro %}
 
@@ -22,6 +24,12 @@
 {% macro superseded_loads() -%}
     select load_id from {{ source('ops', 'file_ledger') }}
     where superseded_by is not null
+{%- endmacro %}
+
+{#- The lake's snapshot that the build reads: every build that writes has a larger one than all
+    builds before it. -#}
+{% macro current_snapshot() -%}
+    (select cast(id as bigint) from ducklake_current_snapshot('{{ target.database }}'))
 {%- endmacro %}
 
 {% macro get_incremental_supersede_sql(arguments) -%}
@@ -42,4 +50,12 @@
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ arguments['temp_relation'] }}
+{%- endmacro %}
+
+{#- For a dbt model that is built at other times than the one it takes its rows from. -#}
+{% macro remove_rows_gone_from(relation) -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where review_id not in (select review_id from {{ relation }})
+    {%- endif -%}
 {%- endmacro %}

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-# The platform's own columns, those that DuckLake adds to a table's inlined rows, and pseudo columns.
+PLATFORM_COLUMNS = ("_file", "_line", "_loaded_at", "_load_id")
+# Beside the platform's: pseudo columns, and those that DuckLake adds to inlined rows.
 RESERVED = frozenset(
-    ("_file", "_line", "_loaded_at", "_load_id")
-    + ("rowid", "row_id", "snapshot_id", "begin_snapshot", "end_snapshot")
+    (*PLATFORM_COLUMNS, "rowid", "row_id", "snapshot_id", "begin_snapshot", "end_snapshot")
 )
 # A file that uses values as names would otherwise make a column of each.
 COLUMN_LIMIT = 1000

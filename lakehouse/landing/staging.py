@@ -1,9 +1,10 @@
 """A landed file's rows and rejected lines as Parquet files in a scratch folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
@@ -106,7 +107,7 @@ class Staging:
     def _copy(self, selected: list[str], relation: str, target: Path) -> int:
         file = f"{quote_literal(self.key)} as _file"
         counted = self.engine.execute(
-            f"copy (select {', '.join([*selected, file])} from {relation})"
+            f"copy (select {', '.join([*selected, file])} from {relation})"  # noqa: S608 - quoted
             f" to {quote_literal(str(target))} (format parquet)"
         ).fetchone()
         return int(counted[0]) if counted else 0
@@ -122,18 +123,14 @@ class Staging:
         )
 
 
-class registered:  # noqa: N801 - reads as a verb where it is used
+@contextmanager
+def registered(engine: duckdb.DuckDBPyConnection, table: "pa.Table") -> Iterator[None]:
     """Makes an Arrow table known to the engine as `chunk` inside the block."""
-
-    def __init__(self, engine: duckdb.DuckDBPyConnection, table: "pa.Table") -> None:
-        self._engine = engine
-        self._table = table
-
-    def __enter__(self) -> None:
-        self._engine.register("chunk", self._table)
-
-    def __exit__(self, *_: Any) -> None:
-        self._engine.unregister("chunk")
+    engine.register("chunk", table)
+    try:
+        yield
+    finally:
+        engine.unregister("chunk")
 
 
 def _storable(text: str) -> str:

@@ -1,6 +1,6 @@
 """A linear text model: n-grams of each text plus the structured columns, multinomial logistic."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ def fit_linear_text(
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    steps = [
+    steps: list[tuple[str, Any, Any]] = [
         (
             f"text_{name}",
             ngram_features(

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
     from sklearn.pipeline import Pipeline
 
@@ -35,7 +35,7 @@ class FrequentTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             by_frequency = np.argsort(-frequency[kept], kind="stable")
             kept = np.sort(kept[by_frequency[: self.max_features]])
         # A text column without one frequent term still has to yield a column.
-        self.kept_: NDArray[np.int64] = kept if len(kept) else np.zeros(1, dtype=np.int64)
+        self.kept_: "NDArray[np.int64]" = kept if len(kept) else np.zeros(1, dtype=np.int64)
         return self
 
     def transform(self, matrix: "csr_matrix") -> "csr_matrix":

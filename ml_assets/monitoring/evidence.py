@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -76,3 +76,56 @@ def evidence_id(model: str, version: int, *, kind: str, window_start: datetime) 
     """A stable name of a piece of evidence: 16 hexadecimal digits."""
     text = f"{model}|{version}|{kind}|{window_start.isoformat()}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _persistent(series: Sequence[DriftRow], persistence: int) -> Iterator[DriftRow]:
+    streak = 0
+    for row in series:
+        streak = streak + 1 if row.drifted else 0
+        if streak >= persistence:
+            yield row
+
+
+def _drift_alarm(rows: Sequence[DriftRow], persistence: int) -> Evidence:
+    worst = sorted(rows, key=lambda row: (-row.psi, row.feature, row.segment))
+    named = [
+        f"{_place(row.feature, row.segment)} PSI {row.psi:.3f} (limit {row.threshold:.3f},"
+        f" {row.rows:,} rows)"
+        for row in worst
+    ]
+    lasting = f", {persistence} windows in a row" if persistence > 1 else ""
+    return _evidence("drift", worst[0], f"drift{lasting}: {_listed(named)}")
+
+
+def _performance_alarm(rows: Sequence[PerformanceRow]) -> Evidence:
+    worst = sorted(rows, key=lambda row: (row.segment != ALL, -row.rows, row.segment))
+    named = [
+        f"{_place(row.metric, row.segment)} {row.value:.3f} [{row.low:.3f}, {row.high:.3f}] against"
+        f" {row.reference_value:.3f} on the hold-out (limit {row.threshold:.3f}, {row.rows:,} rows)"
+        for row in worst
+    ]
+    return _evidence("performance", worst[0], _listed(named))
+
+
+def _evidence(kind: EvidenceKind, row: DriftRow | PerformanceRow, text: str) -> Evidence:
+    return Evidence(
+        kind=kind,
+        model=row.model,
+        version=row.model_version,
+        window_start=row.window_start,
+        message=f"{row.model} version {row.model_version}, window {row.window_start:%Y-%m-%d}:"
+        f" {text}",
+        evidence_id=evidence_id(
+            row.model, row.model_version, kind=kind, window_start=row.window_start
+        ),
+    )
+
+
+def _place(name: str, segment: str) -> str:
+    return name if segment == ALL else f"{name} in {segment}"
+
+
+def _listed(named: Sequence[str]) -> str:
+    more = len(named) - _NAMED_AT_MOST
+    rest = f"; and {more} more" if more > 0 else ""
+    return "; ".join(named[:_NAMED_AT_MOST]) + rest

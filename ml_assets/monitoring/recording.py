@@ -42,11 +42,12 @@ class MonitorTable:
 
     def measured_windows(self, lake: Lake, *, segment: str) -> dict[datetime, int]:
         """The number of rows that each window had when it was measured."""
-        found = lake.rows(
+        query = (
             f"select window_start, any_value(rows) from lake.monitoring.{quoted(self.name)}"  # noqa: S608
-            f" where {self._condition} and segment = $segment group by all",
-            {**self.owner, "segment": segment},
+            f" where {self._condition} and segment = $segment group by all"
         )
+        with lake.connection() as connection:
+            found = connection.execute(query, {**self.owner, "segment": segment}).fetchall()
         return {start.astimezone(UTC): int(rows) for start, rows in found}
 
     def replace(
@@ -84,11 +85,12 @@ class MonitorTable:
     def read(self, lake: Lake, row_type: "type[Row]") -> "list[Row]":
         """All of these rows, by window."""
         names = ", ".join(quoted(field.name) for field in fields(row_type))
-        found = lake.rows(
+        query = (
             f"select {names} from lake.monitoring.{quoted(self.name)} where {self._condition}"  # noqa: S608
-            " order by window_start, segment",
-            dict(self.owner),
+            " order by window_start, segment"
         )
+        with lake.connection() as connection:
+            found = connection.execute(query, dict(self.owner)).fetchall()
         return [row_type(*(_in_utc(value) for value in row)) for row in found]
 
 

@@ -88,13 +88,10 @@ def pending_windows(
 
 def rows_by_window(lake: Lake, rows: MonitoredRows, kind: WindowKind) -> dict[datetime, int]:
     """The number of rows in each window that has any."""
-    found = lake.rows(
+    query = (
         f"select {rows.window(kind)} as window_start, count(*) from ({rows.query})"  # noqa: S608
-        f" where {quoted(rows.event_time)} is not null group by all",
-        rows.parameters,
+        f" where {quoted(rows.event_time)} is not null group by all"
     )
-    return {_utc(start): int(count) for start, count in found}
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    with lake.connection() as connection:
+        found = connection.execute(query, dict(rows.parameters)).fetchall()
+    return {start.astimezone(UTC): int(count) for start, count in found}

@@ -15,7 +15,10 @@ class LinearTextParameters(Section):
         2, ge=1, description="Texts that a term must appear in to be used."
     )
     max_features: WholeNumber = Field(
-        200_000, ge=100, le=5_000_000, description="Most terms kept of each text, the most frequent first."
+        200_000,
+        ge=100,
+        le=5_000_000,
+        description="Most terms kept of each text, the most frequent first.",
     )
     regularization: Number = Field(
         1.0, gt=0, description="Inverse strength of the L2 penalty (C); smaller is simpler."

@@ -12,7 +12,7 @@ TypeClass = Literal["text", "whole", "number", "boolean", "time", "other"]
 
 _TYPE_CLASSES: dict[TypeClass, str] = {
     "text": r"varchar|char|bpchar|text|string|uuid",
-    "whole": r"u?(?:tinyint|smallint|integer|bigint|hugeint|int[1248]?|int16|int32|int64)|long|short",
+    "whole": r"u?(?:(?:tiny|small|big|huge)int|integer|int(?:[1248]|16|32|64)?)|long|short",
     "number": r"double|float[48]?|real|decimal|numeric",
     "boolean": r"bool(?:ean)?|logical",
     "time": r"date|datetime|timestamp(?:tz|_s|_ms|_ns)?",
@@ -30,26 +30,24 @@ class _Use:
     fits: tuple[TypeClass, ...]
 
 
-def check_manifest(
-    spec: ModelSpec, manifest: Mapping[str, Any], *, source: SpecSource
-) -> list[SpecError]:
-    """What in the spec does not fit the tables of the dbt manifest; empty where all fits."""
-    columns = manifest_columns(manifest, spec.table)
-    if columns is None:
-        return [_missing_table(spec, manifest_tables(manifest), source)]
-    return check_columns(spec, columns, source=source)
-
-
 def check_columns(
-    spec: ModelSpec, columns: Mapping[str, str], *, source: SpecSource
+    spec: ModelSpec,
+    columns: Mapping[str, str] | None,
+    source: SpecSource,
+    *,
+    tables: Collection[str] = (),
 ) -> list[SpecError]:
-    """Columns of the spec that its table lacks or has with a type that does not fit, by line.
+    """What in the spec does not fit its table, by line: columns missing or of a type that is wrong.
 
     Args:
         spec: The spec.
-        columns: DuckDB type by column of the table; an empty type is not checked.
+        columns: DuckDB type by column, as `manifest_columns` gives them; an empty type is not
+            checked, and None says that dbt has no such model.
         source: Where the spec stands, from `SpecFolder.sources`.
+        tables: The dbt models there are, to name the nearest where the spec's is missing.
     """
+    if columns is None:
+        return [_missing_table(spec, tables, source)]
     errors = (_error(use, columns, spec.table, source) for use in _uses(spec))
     return sorted(
         (error for error in errors if error is not None), key=lambda one: (one.line, one.column)
@@ -143,11 +141,11 @@ _WORDS: dict[TypeClass, str] = {
 }
 
 
-def _missing_table(spec: ModelSpec, tables: list[str], source: SpecSource) -> SpecError:
+def _missing_table(spec: ModelSpec, tables: Collection[str], source: SpecSource) -> SpecError:
     return source.error(
         ("table",),
         f"dbt has no model '{spec.table}'.",
         value=spec.table,
-        allowed=", ".join(tables),
+        allowed=", ".join(sorted(tables)),
         nearest=nearest_of(spec.table, tables),
     )

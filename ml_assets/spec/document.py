@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ml_assets.gate import GatePolicy
+from ml_assets.gate_policy import GatePolicy
 from ml_assets.spec.algorithm import Algorithm
 from ml_assets.spec.operating_sections import Freshness, Monitors, Retraining, Scoring
 from ml_assets.spec.rules import contradictions

@@ -1,9 +1,10 @@
 """Reading a folder of model specs: each file by itself, so that a broken one breaks only itself."""
 
+import copy
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.errors import FieldPath, SpecError, SpecSource
-from ml_assets.spec.messages import spec_errors
+from ml_assets.spec.messages import path_in, spec_errors
 from ml_assets.spec.yaml_text import read_yaml
 
 _SUFFIXES = (".yaml", ".yml")
@@ -99,34 +100,43 @@ def _validated(data: Any, source: SpecSource) -> tuple[ModelSpec | None, list[Sp
         return ModelSpec.model_validate(data), []
     except ValidationError as error:
         errors = list(spec_errors(error, data, source))
-    return None, errors + _contradictions_elsewhere(data, source, errors)
+        paths = [path_in(data, detail["loc"]) for detail in error.errors(include_url=False)]
+    return None, errors + _contradictions_elsewhere(data, source, paths)
 
 
 def _contradictions_elsewhere(
-    data: dict[str, Any], source: SpecSource, errors: list[SpecError]
+    data: dict[str, Any], source: SpecSource, faulty: list[FieldPath]
 ) -> list[SpecError]:
-    """Contradictions among the sections without errors, so that one reading shows them all.
+    """Contradictions in the sections without errors, so that one reading shows them all.
 
-    Pydantic looks for contradictions only where every field is right, so the sections with errors
-    are left out; where one of them is required, its contradictions wait for the next reading.
+    Pydantic looks for contradictions only where every field is right, so the faulty values are
+    left out; where one of them is required, contradictions wait for the next reading.
     """
-    faulty = {_section(error.field) for error in errors}
-    rest = {key: value for key, value in data.items() if key not in faulty}
-    if rest == data:
+    if faulty == [()]:
+        # All that is wrong are contradictions, which have been found.
         return []
+    rest = copy.deepcopy(data)
+    for path in faulty:
+        _remove(rest, path)
     try:
         ModelSpec.model_validate(rest)
     except ValidationError as error:
+        sections = {path[:1] for path in faulty}
         return [
             found
             for found in spec_errors(error, rest, source)
-            if _section(found.field) not in faulty
+            if (re.split(r"[.\[]", found.field, maxsplit=1)[0],) not in sections
         ]
     return []
 
 
-def _section(field: str) -> str:
-    return re.split(r"[.\[]", field, maxsplit=1)[0]
+def _remove(data: dict[str, Any], path: FieldPath) -> None:
+    """Takes the field at the path away; of a list, the whole list."""
+    names = [str(part) for part in takewhile(lambda part: isinstance(part, str), path)]
+    for name in names[:-1]:
+        data = data.get(name, {})
+    if names:
+        data.pop(names[-1], None)
 
 
 def _read(file: Path) -> ParsedSpec:

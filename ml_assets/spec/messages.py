@@ -21,22 +21,28 @@ _KINDS = {
     "finite_number": "a finite number",
     "bool_type": "true or false",
 }
+_ALTERNATIVES: dict[FieldPath, str] = {("monitors", "features"): ", or a list of features"}
 _LIMITS = {
     "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
-    "too_short": "at least {min_length} entries",
-    "too_long": "at most {max_length} entries",
-    "string_too_short": "at least {min_length} characters",
-    "string_too_long": "at most {max_length} characters",
+    "too_short": "{min_length} entries or more",
+    "too_long": "{max_length} entries or fewer",
+    "string_too_short": "{min_length} characters or more",
+    "string_too_long": "{max_length} characters or fewer",
     "string_pattern_mismatch": "text that matches {pattern}",
 }
 
 
 def spec_errors(error: ValidationError, data: Any, source: SpecSource) -> Iterator[SpecError]:
     """Each validation error at its place in the file, with the allowed values and the nearest."""
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    lists_with_faults = {detail["loc"][:-1] for detail in details}
+    for detail in details:
+        if detail["type"] == "too_short" and detail["loc"] in lists_with_faults:
+            # Pydantic counts the good entries only.
+            continue
         if detail["type"] == CONTRADICTIONS:
             for found in detail["ctx"][CONTRADICTIONS]:
                 yield source.error(
@@ -51,45 +57,66 @@ def spec_errors(error: ValidationError, data: Any, source: SpecSource) -> Iterat
 
 
 def _spec_error(detail: ErrorDetails, data: Any, source: SpecSource) -> SpecError:
-    path = _path_in(data, detail["loc"])
-    value, context = detail["input"], detail.get("ctx", {})
+    path = path_in(data, detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
-            fields = sorted(_section_at(detail["loc"][:-1]).model_fields)
-            return source.error(
-                path,
-                f"'{path[-1]}' is not a field here.",
-                value=path[-1],
-                allowed=", ".join(fields),
-                nearest=nearest_of(path[-1], fields),
-                at_key=True,
-            )
-        case "missing" | "union_tag_not_found":
-            missing = path if detail["type"] == "missing" else (*path, "name")
-            return source.error(missing, f"'{missing[-1]}' is required.", at_key=True)
-        case "literal_error" | "union_tag_invalid":
-            options = re.findall(r"'([^']*)'", context.get("expected") or context["expected_tags"])
-            if detail["type"] == "union_tag_invalid":
-                path, value = (*path, "name"), value["name"]
-            return source.error(
-                path,
-                f"{_shown(value)} is not allowed.",
-                value=value,
-                allowed=", ".join(sorted(options)),
-                nearest=nearest_of(value, options),
-            )
-        case "value_error":
-            return source.error(path, f"{context['error']}.", value=value)
-    kind, limit = _KINDS.get(detail["type"]), _LIMITS.get(detail["type"])
-    if kind is not None:
-        return source.error(path, f"{_shown(value)} is not {kind}.", value=value, allowed=kind)
-    if limit is not None:
-        allowed = limit.format_map(context)
-        return source.error(path, f"{_shown(value)} is out of range.", value=value, allowed=allowed)
-    return source.error(path, f"{_shown(value)}: {detail['msg']}.", value=value)
+            return _unknown_field(path, detail["loc"], source)
+        case "missing":
+            return source.error(path, f"'{path[-1]}' is required.", at_key=True)
+        case "union_tag_not_found":
+            return source.error((*path, "name"), "'name' is required.", at_key=True)
+        case "union_tag_invalid":
+            options, value = detail["ctx"]["expected_tags"], detail["input"]["name"]
+            return _not_an_option((*path, "name"), value, options, source)
+        case "literal_error":
+            return _not_an_option(path, detail["input"], detail["ctx"]["expected"], source)
+    return _unfit(path, detail, source)
 
 
-def _path_in(data: Any, loc: tuple[int | str, ...]) -> FieldPath:
+def _unknown_field(path: FieldPath, loc: tuple[int | str, ...], source: SpecSource) -> SpecError:
+    fields = sorted(_section_at(loc[:-1]).model_fields)
+    given = {inner[-1] for inner in source.keys if inner[:-1] == path[:-1]}
+    return source.error(
+        path,
+        f"'{path[-1]}' is not a field here.",
+        value=path[-1],
+        allowed=", ".join(fields),
+        # What is given already is not what was meant: `lable` beside `table` is `label`.
+        nearest=nearest_of(path[-1], [name for name in fields if name not in given]),
+        at_key=True,
+    )
+
+
+def _not_an_option(path: FieldPath, value: Any, expected: str, source: SpecSource) -> SpecError:
+    options = re.findall(r"'([^']*)'", expected)
+    return source.error(
+        path,
+        f"{_shown(value)} is not allowed.",
+        value=value,
+        allowed=", ".join(sorted(options)) + _ALTERNATIVES.get(path, ""),
+        nearest=nearest_of(value, options),
+    )
+
+
+def _unfit(path: FieldPath, detail: ErrorDetails, source: SpecSource) -> SpecError:
+    """A value of the wrong kind, out of range, or refused by a rule of its own."""
+    error, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    allowed = ""
+    if error == "value_error":
+        message = f"{context['error']}."
+    elif error in _KINDS:
+        allowed = _KINDS[error]
+        message = "The value is empty." if value is None else f"{_shown(value)} is {_kind(value)}."
+    elif error in _LIMITS:
+        allowed = _LIMITS[error].format_map(context)
+        is_text = isinstance(value, str)
+        message = f"{_shown(value)} is {'not of this form' if is_text else 'out of range'}."
+    else:
+        message = f"{_shown(value)}: {detail['msg']}."
+    return source.error(path, message, value=value, allowed=allowed)
+
+
+def path_in(data: Any, loc: tuple[int | str, ...]) -> FieldPath:
     """Pydantic's location without the tags of unions, which the file does not have."""
     path: list[int | str] = []
     for position, part in enumerate(loc):
@@ -127,9 +154,12 @@ def _sections_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return "Nothing (an empty value)"
     if isinstance(value, bool):
         return str(value).lower()
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _kind(value: Any) -> str:
+    kinds = {bool: "a boolean", int: "a whole number", float: "a number", str: "text"}
+    return kinds.get(type(value), "a section" if isinstance(value, dict) else "a list")

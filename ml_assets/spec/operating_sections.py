@@ -4,18 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from ml_assets.metrics import MetricName
 from ml_assets.spec.section import ColumnName, Number, Section, WholeNumber
 
 WindowKind = Literal["day", "week", "month"]
-# The names of ml_assets.metrics.METRICS, spelt out for editors; a test keeps them equal.
-MetricName = Literal[
-    "accuracy",
-    "macro_f1",
-    "log_loss",
-    "expected_calibration_error",
-    "mean_absolute_error",
-    "quadratic_weighted_kappa",
-]
 RetrainingCause = Literal["drift", "performance", "age", "new_labels"]
 
 
@@ -34,7 +26,10 @@ class Scoring(Section):
 class PerformanceMonitor(Section):
     """The realised metric that is watched once labels are known."""
 
-    metric: MetricName = Field("accuracy", description="The metric; the last two need task ordinal.")
+    metric: MetricName = Field(
+        "accuracy",
+        description="The metric; the error and kappa of ordered classes need task ordinal.",
+    )
     max_drop: Number = Field(
         0.05, gt=0, description="How much worse than on the hold-out it may be, in its own unit."
     )

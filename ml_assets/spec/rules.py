@@ -105,14 +105,21 @@ def _monitors(spec: "ModelSpec") -> Iterator[Contradiction]:
                     nearest_of(column, spec.features.columns),
                 )
         yield from _repeated(("monitors", "features"), monitors.features)
-    performance = monitors.performance
-    if performance and spec.task != "ordinal" and METRICS[performance.metric].ordinal_only:
-        yield Contradiction(
-            ("monitors", "performance", "metric"),
-            f"'{performance.metric}' needs ordered classes, but the task is {spec.task}.",
-            performance.metric,
-            ", ".join(name for name, metric in METRICS.items() if not metric.ordinal_only),
-        )
+
+
+def _metrics(spec: "ModelSpec") -> Iterator[Contradiction]:
+    if spec.task == "ordinal":
+        return
+    named: list[tuple[FieldPath, str]] = [(("gate", "metric"), spec.gate.metric)]
+    named += [(("gate", "minimum", name), name) for name in spec.gate.minimum]
+    named += [(("gate", "maximum", name), name) for name in spec.gate.maximum]
+    if spec.monitors.performance is not None:
+        named.append((("monitors", "performance", "metric"), spec.monitors.performance.metric))
+    unordered = ", ".join(name for name, metric in METRICS.items() if not metric.ordinal_only)
+    for path, name in named:
+        if METRICS[name].ordinal_only:
+            message = f"'{name}' needs ordered classes, but the task is {spec.task}."
+            yield Contradiction(path, message, name, unordered)
 
 
 def _retraining(spec: "ModelSpec") -> Iterator[Contradiction]:
@@ -154,6 +161,7 @@ _RULES: tuple[Callable[["ModelSpec"], Iterator[Contradiction]], ...] = (
     _split,
     _balancing,
     _monitors,
+    _metrics,
     _retraining,
     _freshness,
 )

@@ -9,12 +9,6 @@ reviews as (
 
 ),
 
-ledger as (
-
-    select * from {{ source('ops', 'file_ledger') }}
-
-),
-
 checked as (
 
     select
@@ -26,7 +20,7 @@ checked as (
                 cast(epoch_ms(review_at) as varchar),
                 cast(rating as varchar),
                 title,
-                "text",
+                text,
             ])
         ) as review_key,
         review_at,
@@ -47,7 +41,7 @@ checked as (
                     when review_at > _loaded_at + interval 1 day
                         then 'timestamp_in_future'
                 end,
-                case when "text" is null then 'text_missing' end,
+                case when text is null then 'text_missing' end,
                 case when user_id is null then 'user_missing' end,
                 case
                     when asin is null and parent_asin is null then 'product_missing'
@@ -67,7 +61,7 @@ checked as (
         ) as rules,
         _file,
         _line,
-        _load_id,
+        _load_id
     from reviews
 
 ),
@@ -80,7 +74,7 @@ checked as (
 
         select
             review_at,
-            review_key,
+            review_key
         from checked
         where rules = []
 
@@ -88,7 +82,7 @@ checked as (
 
         select
             review_at,
-            review_key,
+            review_key
         from {{ this }}
         where outcome = 'clean' and _load_id in ({{ superseded_loads() }})
 
@@ -114,7 +108,7 @@ candidates as (
     select
         *,
         cast(null as varchar) as known_outcome,
-        cast(null as varchar) as known_duplicate_of,
+        cast(null as varchar) as known_duplicate_of
     from checked
 
     {% if is_incremental() %}
@@ -129,7 +123,7 @@ candidates as (
             _line,
             _load_id,
             outcome as known_outcome,
-            duplicate_of as known_duplicate_of,
+            duplicate_of as known_duplicate_of
         from known
     {% endif %}
 
@@ -142,7 +136,7 @@ ranked as (
         first_value(review_id) over (
             partition by rules = [], review_key
             order by _load_id, _line
-        ) as kept_review_id,
+        ) as kept_review_id
     from candidates
 
 ),
@@ -158,7 +152,7 @@ assessed as (
         end as outcome,
         case
             when rules = [] and review_id != kept_review_id then kept_review_id
-        end as duplicate_of,
+        end as duplicate_of
     from ranked
 
 ),
@@ -170,13 +164,13 @@ outcomes as (
         review_key,
         review_at,
         outcome,
-        rules[1] as "rule",
+        rules[1] as rule,
         rules,
         duplicate_of,
         _file,
         _line,
         _load_id,
-        (select coalesce(max(load_id), 0) from ledger) as _assessed_load_id,
+        {{ current_snapshot() }} as _assessed_snapshot_id
     from assessed
     where
         known_outcome is null

@@ -35,7 +35,7 @@ quarantined_reviews as (
         quarantined._file,
         quarantined._line,
         reviews._loaded_at,
-        quarantined._load_id,
+        quarantined._load_id
     from quarantined
     inner join reviews
         on

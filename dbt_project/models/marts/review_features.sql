@@ -6,9 +6,8 @@ clean_outcomes as (
     where
         outcome = 'clean'
         {% if is_incremental() %}
-            -- A review can become clean long after it was loaded. The newest assessment is
-            -- taken once more: a build of single dbt models may have seen a part of it.
-            and _assessed_load_id >= {{ newest('_assessed_load_id') }}
+            -- Not by load: a review can become clean long after it was loaded.
+            and _assessed_snapshot_id > {{ newest('_assessed_snapshot_id') }}
         {% endif %}
 
 ),
@@ -23,7 +22,7 @@ clean_reviews as (
 
     select
         reviews.*,
-        clean_outcomes._assessed_load_id,
+        clean_outcomes._assessed_snapshot_id
     from clean_outcomes
     inner join reviews
         on
@@ -38,9 +37,9 @@ features as (
         review_id,
         review_at,
         cast(rating as smallint) as rating,
-        "language",
+        language,
         title,
-        "text",
+        text,
         asin,
         parent_asin,
         user_id,
@@ -49,17 +48,17 @@ features as (
         image_count,
         title is not null as has_title,
         cast(coalesce(len(string_split_regex(title, '\s+')), 0) as integer) as title_words,
-        cast(len(string_split_regex("text", '\s+')) as integer) as text_words,
-        cast(length("text") as integer) as text_characters,
-        cast(length("text") - length(replace("text", '!', '')) as integer) as exclamation_marks,
-        cast(length("text") - length(replace("text", '?', '')) as integer) as question_marks,
-        length(regexp_replace("text", '\P{Lu}+', '', 'g'))
-        / nullif(length(regexp_replace("text", '\P{L}+', '', 'g')), 0) as uppercase_share,
-        length(regexp_replace("text", '\P{Nd}+', '', 'g')) / length("text") as digit_share,
+        cast(len(string_split_regex(text, '\s+')) as integer) as text_words,
+        cast(length(text) as integer) as text_characters,
+        cast(length(text) - length(replace(text, '!', '')) as integer) as exclamation_marks,
+        cast(length(text) - length(replace(text, '?', '')) as integer) as question_marks,
+        length(regexp_replace(text, '\P{Lu}+', '', 'g'))
+        / nullif(length(regexp_replace(text, '\P{L}+', '', 'g')), 0) as uppercase_share,
+        length(regexp_replace(text, '\P{Nd}+', '', 'g')) / length(text) as digit_share,
         cast(month(review_at) as smallint) as review_month,
         _file,
         _load_id,
-        _assessed_load_id,
+        _assessed_snapshot_id
     from clean_reviews
 
 )

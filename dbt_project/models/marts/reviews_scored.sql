@@ -3,7 +3,7 @@
         incremental_strategy='delete+insert',
         unique_key='review_id',
         tags=['after_scoring'],
-        pre_hook="{% if is_incremental() %} delete from {{ this }} where review_id not in (select review_id from {{ ref('review_features') }}) {% endif %}",
+        pre_hook="{{ remove_rows_gone_from(ref('review_features')) }}",
     )
 }}
 
@@ -30,11 +30,11 @@ promotions as (
 champion as (
 
     select max_by(to_version, decided_at) as model_version from promotions
-    where model = 'reviews_rating' and "alias" = 'champion' and promoted
+    where model = 'reviews_rating' and alias = 'champion' and promoted
 
 ),
 
--- The champion's score where there is one; else that of the newest version that has scored.
+-- The champion's score where there is one, else that of the newest version.
 current_scores as (
 
     select scores.* from scores
@@ -85,7 +85,7 @@ scored_reviews as (
         scores.confidence,
         scores.model_version,
         scores.scored_at,
-        reviews._load_id,
+        reviews._load_id
     from reviews
     inner join
         {% if is_incremental() %} changed_scores {% else %} current_scores {% endif %}

@@ -5,9 +5,9 @@ raw_reviews as (
     select
         *,
         nullif(trim(rating), '') as rating_raw,
-        nullif(trim("timestamp"), '') as timestamp_raw,
+        nullif(trim(timestamp), '') as timestamp_raw,
         nullif(trim(helpful_vote), '') as helpful_vote_raw,
-        nullif(trim(verified_purchase), '') as verified_purchase_raw,
+        nullif(trim(verified_purchase), '') as verified_purchase_raw
     from {{ source('raw', 'reviews') }}
     {% if is_incremental() %}
         where _load_id > {{ newest('_load_id') }}
@@ -15,16 +15,16 @@ raw_reviews as (
 
 ),
 
--- Materialized: the engine would call a Python function anew wherever its result is used.
+-- Materialized, or the engine would call the functions wherever a result is used.
 cleaned as materialized (
 
     select
         *,
         clean_text(title) as clean_title,
-        clean_text("text") as clean_text,
+        clean_text(text) as clean_text,
         try_cast(rating_raw as double) as rating_number,
         try_cast(timestamp_raw as bigint) as review_ms,
-        try_cast(helpful_vote_raw as double) as helpful_vote_number,
+        try_cast(helpful_vote_raw as double) as helpful_vote_number
     from raw_reviews
 
 ),
@@ -43,8 +43,8 @@ reviews as (
                 then try_cast(rating_number as integer)
         end as rating,
         nullif(clean_title, '') as title,
-        nullif(clean_text, '') as "text",
-        detect_language(concat_ws(' ', clean_title, clean_text)) as "language",
+        nullif(clean_text, '') as text,
+        detect_language(concat_ws(' ', clean_title, clean_text)) as language,
         nullif(trim(asin), '') as asin,
         nullif(trim(parent_asin), '') as parent_asin,
         nullif(trim(user_id), '') as user_id,
@@ -63,7 +63,7 @@ reviews as (
         _file,
         _line,
         _loaded_at,
-        _load_id,
+        _load_id
     from cleaned
 
 )

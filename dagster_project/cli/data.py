@@ -1,0 +1,39 @@
+"""`tidemark land`: own files into the landing zone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagster_project.cli.output import JsonOption, console, print_json
+from dagster_project.platform import load_platform
+from lakehouse.landing.files import land_files
+from lakehouse.sources import find_source
+
+
+def land(
+    source: Annotated[str, typer.Argument(help="A source declared in the dbt project.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files, to land.")],
+    json: JsonOption = False,
+) -> None:
+    """Copy files into the landing zone of a source, byte for byte.
+
+    JSON lines, JSON, CSV and Parquet are understood, plain or with gzip or zstd, in UTF-8, UTF-16
+    or Latin-1. Nothing is loaded yet: `tidemark run` does that, and the sensors of `tidemark up`
+    do it by themselves. A file landed again under its name replaces the one before.
+    """
+    platform = load_platform()
+    settings = platform.settings
+    found = find_source(platform.sources, source)
+    landed = land_files(
+        paths, source=found.name, landing=settings.landing_path, s3=settings.s3_access
+    )
+    if json:
+        print_json([{"file": file.key, "bytes": file.size} for file in landed])
+        return
+    size = sum(file.size for file in landed)
+    console.print(
+        f"{len(landed)} files ({size / 1e6:,.1f} MB) are in {settings.landing_path}/{found.name}."
+        " Next: [bold]tidemark run[/]",
+        highlight=False,
+    )

@@ -1,0 +1,59 @@
+"""The `tidemark` command: joins the commands and turns errors into messages and exit codes."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from dagster_project.cli import check, data, demo, lifecycle, plan, run, sql, status
+from lakehouse.errors import TidemarkError
+from lakehouse.failures import explanation_of
+
+app = typer.Typer(
+    name="tidemark",
+    help="A lakehouse for batch machine learning: files in, scored tables out, every row"
+    " accounted for.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command()(data.land)
+app.command()(run.run)
+app.command()(plan.plan)
+app.command()(sql.sql)
+app.command()(status.status)
+app.command()(check.check)
+app.command()(lifecycle.up)
+app.command()(lifecycle.down)
+app.command()(demo.demo)
+app.command(name="generate")(demo.generate)
+
+
+def main() -> None:
+    """Runs the command line; a known failure is one message and exit code 1."""
+    try:
+        app()
+    except TidemarkError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("\nStopped. What was committed is complete; run again to go on.")
+        sys.exit(130)
+    except Exception as error:
+        known = explanation_of(error)
+        if known is None:
+            raise
+        _fail(known)
+
+
+def _fail(error: TidemarkError) -> None:
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"[red]Error:[/] {_escaped(error.message)}", highlight=False)
+    console.print(f"[yellow]Hint:[/] {_escaped(error.hint)}", highlight=False)
+    sys.exit(1)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,95 @@
+"""Runs a plan: the plan's assets in one Dagster run in this process, with progress."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from dagster_project.definitions import build_definitions
+from dagster_project.instance import open_instance
+from dagster_project.jobs import dbt_keys, source_keys
+from dagster_project.outcome import RunOutcome
+from dagster_project.plan import Step
+from dagster_project.platform import Platform
+from dagster_project.progress import Progress, progress_logger
+from lakehouse.errors import TidemarkError
+from ml_assets.assets import RESCORE_TAG, ModelKeys
+
+
+def execute(
+    platform: Platform, steps: Sequence[Step], *, rescore: bool, progress: Progress
+) -> RunOutcome:
+    """Runs the steps' assets; failures are in the outcome, not raised."""
+    definitions = build_definitions(platform, loggers={"progress": progress_logger(progress)})
+    job = definitions.resolve_implicit_global_asset_job_def()
+    tags = {"tidemark/started_by": "tidemark run"}
+    if rescore:
+        tags[RESCORE_TAG] = "true"
+    with open_instance(platform.settings) as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=_asset_keys(platform, steps),
+            raise_on_error=False,
+            tags=tags,
+        )
+    return RunOutcome(
+        run_id=result.run_id,
+        success=result.success,
+        errors=tuple(_errors(result)),
+        failed_checks=tuple(_failed_checks(result)),
+    )
+
+
+def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
+    keys: list[dg.AssetKey] = []
+    for step in steps:
+        if step.action == "ingest":
+            keys += [key for key in source_keys(platform) if step.subject in key.path[-1]]
+        elif step.action == "build":
+            keys += dbt_keys(platform, after_scoring=False)
+            keys += [key for key in source_keys(platform) if key.path[0] == "ops"]
+        elif step.action == "train":
+            keys += ModelKeys(step.subject).training
+        else:
+            keys += ModelKeys(step.subject).serving + dbt_keys(platform, after_scoring=True)
+    return list(dict.fromkeys(keys))
+
+
+def _errors(result: dg.ExecuteInProcessResult) -> list[TidemarkError]:
+    errors = []
+    for event in result.all_events:
+        if event.event_type_value != "STEP_FAILURE":
+            continue
+        failure = event.step_failure_data
+        error = failure.error
+        # Dagster wraps what a step raised; the innermost cause is what the step said.
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if failure.user_failure_data is not None and failure.user_failure_data.description:
+            message = failure.user_failure_data.description
+        else:
+            message = "unknown error" if error is None else _message_of(error)
+        text, _, hint = message.partition("\nHint: ")
+        errors.append(
+            TidemarkError(
+                f"{event.step_key}: {text.strip()}",
+                hint=hint.strip() or f"The whole log: Dagster UI, run {result.run_id[:8]}.",
+            )
+        )
+    return errors
+
+
+def _message_of(error: dg.SerializableErrorInfo) -> str:
+    kind = error.cls_name or "Error"
+    text = error.message.strip()
+    for prefix in ("lakehouse.errors.TidemarkError: ", f"{kind}: "):
+        text = text.removeprefix(prefix)
+    return text if kind == "TidemarkError" else f"{kind}: {text}"
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [
+        f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}:"
+        f" {evaluation.description or 'failed'}"
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed
+    ]

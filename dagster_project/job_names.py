@@ -1,0 +1,8 @@
+"""Names of the jobs, known to what starts them and to what defines them."""
+
+INGEST_JOB = "ingest_and_score"
+
+
+def retrain_job_name(model: str) -> str:
+    """Name of a model's retraining job."""
+    return f"retrain_{model}"

@@ -1,0 +1,68 @@
+"""Read-only access to the lake for people: locked down, with tables found by bare names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from dagster_project.settings import Settings
+from lakehouse.engine import attach_lake, catalog_secret_options, new_engine
+from lakehouse.errors import TidemarkError
+from lakehouse.failures import explained
+from lakehouse.quoting import quote_literal
+from lakehouse.tables import SCHEMAS
+
+_SEARCH_PATH = ("marts", "ml", "monitoring", "ops", "intermediate", "staging", "raw")
+
+
+@contextmanager
+def read_only_lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads the lake and can neither write nor reach other files or hosts.
+
+    Raises:
+        TidemarkError: There is no lake yet, or its catalog does not answer.
+    """
+    config = settings.lake_config
+    with explained(lambda: None), new_engine(config) as engine:
+        try:
+            attach_lake(engine, config, read_only=True)
+        except duckdb.Error as error:
+            if "does not exist" not in str(error) and "no snapshot" not in str(error).lower():
+                raise
+            raise TidemarkError(
+                "There is no lake yet.", hint="Land files and run `tidemark run` first."
+            ) from error
+        present = {
+            str(row[0])
+            for row in engine.execute(
+                "select schema_name from information_schema.schemata where catalog_name = 'lake'"
+            ).fetchall()
+        }
+        path = ",".join(f"lake.{name}" for name in _SEARCH_PATH if name in present)
+        if path:
+            engine.execute(f"set search_path = {quote_literal(path)}")
+        if not config.is_remote:
+            # On S3 the extension itself needs the network; there the engine stays read-only.
+            engine.execute(f"set allowed_directories = [{quote_literal(config.data_path)}]")
+            engine.execute("set enable_external_access = false")
+        engine.execute("set lock_configuration = true")
+        yield engine
+
+
+def attach_statement(settings: Settings) -> str:
+    """The SQL that attaches the lake read-only in any DuckDB client; without passwords."""
+    config = settings.lake_config
+    options = catalog_secret_options(config)
+    options.pop("password", None)
+    names = {"database": "dbname"}
+    target = " ".join(f"{names.get(name, name)}={value}" for name, value in options.items())
+    lines = [
+        "install ducklake; load ducklake; install postgres; load postgres;",
+        f"attach {quote_literal('ducklake:postgres:' + target)} as lake (read_only);",
+        f"use lake.{SCHEMAS[3]};",
+    ]
+    if config.is_remote:
+        lines.insert(
+            0, "install httpfs; load httpfs; create secret (type s3, provider credential_chain);"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,119 @@
+"""What the next run would do and why: a pure decision over what is new and what is stale."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+Action = Literal["ingest", "build", "train", "score"]
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What is known of a model before a run.
+
+    Attributes:
+        name: The model.
+        spec_hash, features_version: As they are now.
+        trained_spec_hash, trained_features_version: Of the newest challenger; None without one.
+        newest_version: The newest challenger's number; None without one.
+        judged: Whether the gate has judged the newest challenger.
+        unscored: Rows that wait for a score by the champion (all of them, when rescoring).
+    """
+
+    name: str
+    spec_hash: str
+    features_version: str
+    trained_spec_hash: str | None
+    trained_features_version: str | None
+    newest_version: int | None
+    judged: bool
+    unscored: int
+
+
+@dataclass(frozen=True)
+class PlatformState:
+    """What is known before a run.
+
+    Attributes:
+        pending: Landed files, by source, that the ledger does not hold as they are now.
+        newest_load: Newest load of the ledger.
+        built_load: Newest load that the last dbt build has seen; None before the first build.
+        manifest_hash, built_manifest_hash: Identity of the dbt code now and at the last build.
+        models: The models whose specs are good.
+    """
+
+    pending: dict[str, int]
+    newest_load: int
+    built_load: int | None
+    manifest_hash: str
+    built_manifest_hash: str | None
+    models: tuple[ModelState, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do, on what, and why."""
+
+    action: Action
+    subject: str
+    reason: str
+
+
+def plan_run(state: PlatformState, *, retrain: Collection[str] = ()) -> tuple[Step, ...]:
+    """The steps of the next run, in order; empty if everything is up to date.
+
+    Args:
+        state: What is known.
+        retrain: Models to train in any case.
+
+    >>> nothing = PlatformState({"reviews": 0}, 3, 3, "abc", "abc", ())
+    >>> plan_run(nothing)
+    ()
+    """
+    steps = [
+        Step("ingest", source, f"{count} landed {'file is' if count == 1 else 'files are'} new")
+        for source, count in state.pending.items()
+        if count
+    ]
+    if reason := _build_reason(state):
+        steps.append(Step("build", "dbt", reason))
+    new_rows = bool(steps)
+    for model in state.models:
+        training = _training_reason(model, asked=model.name in retrain)
+        if training:
+            steps.append(Step("train", model.name, training))
+        if training or new_rows or model.unscored:
+            steps.append(Step("score", model.name, _scoring_reason(model, new_rows=new_rows)))
+    return tuple(steps)
+
+
+def _build_reason(state: PlatformState) -> str | None:
+    if any(state.pending.values()):
+        return "new rows will be there"
+    if state.built_load is None:
+        return "there was no build yet" if state.newest_load else None
+    if state.newest_load > state.built_load:
+        return f"loads {state.built_load + 1} to {state.newest_load} are not built yet"
+    if state.manifest_hash != state.built_manifest_hash:
+        return "the dbt project has changed since the last build"
+    return None
+
+
+def _training_reason(model: ModelState, *, asked: bool) -> str | None:
+    if asked:
+        return "it was asked for"
+    if model.newest_version is None:
+        return "there is no trained version yet"
+    if model.trained_spec_hash != model.spec_hash:
+        return f"the spec has changed since version {model.newest_version}"
+    if model.trained_features_version != model.features_version:
+        return f"the features' code has changed since version {model.newest_version}"
+    if not model.judged:
+        return f"version {model.newest_version} was not judged by the gate: its run did not finish"
+    return None
+
+
+def _scoring_reason(model: ModelState, *, new_rows: bool) -> str:
+    if model.unscored:
+        return f"{model.unscored} rows wait for a score"
+    return "new rows may be there" if new_rows else "the champion may change"

@@ -1,0 +1,196 @@
+"""The servers of `tidemark up`: started, waited for, and stopped by the process id noted."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagster_project.instance import dagster_environment, write_instance_config
+from dagster_project.settings import PROJECT_ROOT, Settings
+from lakehouse.errors import TidemarkError
+
+_STOP_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server: its command, and the port that tells when it is ready (None: none)."""
+
+    name: str
+    command: tuple[str, ...]
+    host: str
+    port: int | None
+
+    @property
+    def url(self) -> str | None:
+        """Where people open it."""
+        return None if self.port is None else f"http://{self.host}:{self.port}"
+
+
+def services(settings: Settings) -> tuple[Service, ...]:
+    """Dagster's UI, Dagster's daemon (sensors, schedules, queued runs) and MLflow's UI."""
+    bin_folder = Path(sys.executable).parent
+    workspace = str(PROJECT_ROOT / "workspace.yaml")
+    return (
+        Service(
+            "dagster-ui",
+            (
+                str(bin_folder / "dagster-webserver"), "-w", workspace,
+                "-h", settings.host, "-p", str(settings.ui_port),
+            ),
+            settings.host,
+            settings.ui_port,
+        ),
+        Service(
+            "dagster-daemon",
+            (str(bin_folder / "dagster-daemon"), "run", "-w", workspace),
+            settings.host,
+            None,
+        ),
+        Service(
+            "mlflow-ui",
+            (
+                str(bin_folder / "mlflow"), "server", "--workers", "1",
+                "--host", settings.host, "--port", str(settings.mlflow_port),
+            ),
+            settings.host,
+            settings.mlflow_port,
+        ),
+    )  # fmt: skip
+
+
+def service_environment(settings: Settings) -> dict[str, str]:
+    """The environment of all servers; URLs that may hold passwords go here, not into arguments."""
+    return {
+        **os.environ,
+        **dagster_environment(settings),
+        "MLFLOW_BACKEND_STORE_URI": settings.server.mlflow.replace(
+            "postgresql://", "postgresql+psycopg://", 1
+        ),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "TIDEMARK_STATE": str(settings.state),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def start(settings: Settings, service: Service) -> subprocess.Popen[bytes]:
+    """Starts the server with its log in the state folder, and notes its process id."""
+    write_instance_config(settings)
+    if service.port is not None and _listens(service.host, service.port):
+        raise TidemarkError(
+            f"Port {service.port}, which {service.name} needs, is taken.",
+            hint="Stop what listens there (`tidemark down`, if it is this project's), or set"
+            " TIDEMARK_UI_PORT or TIDEMARK_MLFLOW_PORT.",
+        )
+    settings.log_folder.mkdir(parents=True, exist_ok=True)
+    with (settings.log_folder / f"{service.name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            service.command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=service_environment(settings),
+            cwd=PROJECT_ROOT,
+            # A group of its own: Ctrl-C reaches `tidemark up`, which stops the servers in order.
+            start_new_session=True,
+        )
+    file = _pid_file(settings, service.name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{process.pid}\n{_start_time(process.pid)}\n")
+    return process
+
+
+def wait_until_ready(
+    settings: Settings, running: Mapping[Service, subprocess.Popen[bytes]], seconds: float
+) -> None:
+    """Waits until every server with a port answers there.
+
+    Raises:
+        TidemarkError: One ended, or took longer than that.
+    """
+    deadline = time.monotonic() + seconds
+    for service, process in running.items():
+        while service.port is not None and not _listens(service.host, service.port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                log = settings.log_folder / f"{service.name}.log"
+                raise TidemarkError(
+                    f"{service.name} did not start:\n{_tail(log)}",
+                    hint=f"The whole log is in {log}.",
+                )
+            time.sleep(0.2)
+
+
+def stop(settings: Settings, name: str) -> bool:
+    """Stops the server whose process id was noted; False if it does not run."""
+    pid = running_pid(settings, name)
+    file = _pid_file(settings, name)
+    if pid is None:
+        file.unlink(missing_ok=True)
+        return False
+    for number, seconds in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGTERM, 5)):
+        _signal(pid, number)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if running_pid(settings, name) is None:
+                file.unlink(missing_ok=True)
+                return True
+            time.sleep(0.1)
+    os.killpg(pid, signal.SIGKILL)
+    file.unlink(missing_ok=True)
+    return True
+
+
+def running_pid(settings: Settings, name: str) -> int | None:
+    """The noted process id, if that very process still runs."""
+    file = _pid_file(settings, name)
+    if not file.exists():
+        return None
+    lines = file.read_text().split()
+    pid = int(lines[0])
+    _reap(pid)
+    return pid if _start_time(pid) == " ".join(lines[1:]) else None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _reap(pid: int) -> None:
+    """Collects the process if it is a child that ended: a zombie would look alive."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def _start_time(pid: int) -> str:
+    """When the process started, to tell it from a later one with the same number."""
+    import psutil
+
+    try:
+        return f"{psutil.Process(pid).create_time():.2f}"
+    except psutil.NoSuchProcess:
+        return "ended"
+
+
+def _pid_file(settings: Settings, name: str) -> Path:
+    return settings.state / "run" / f"{name}.pid"
+
+
+def _listens(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((host, port)) == 0
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return "\n".join(lines[-15:])

@@ -1,0 +1,63 @@
+"""Reads what a plan needs to know, from the landing zone and the lake."""
+
+from dagster_project.plan import ModelState, PlatformState
+from dagster_project.platform import Platform
+from lakehouse.connection import Lake
+from lakehouse.landing.files import list_landed
+from lakehouse.landing.ledger import pending_files
+from ml_assets.algorithms.baseline import NAME as BASELINE
+from ml_assets.model_versions import champion_version, newest_version
+from ml_assets.scoring import count_unscored
+from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.hashing import spec_hash
+
+
+def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
+    """What is new and what is stale, as of now."""
+    lake, settings = platform.lake(), platform.settings
+    pending = {
+        name: len(pending_files(lake, list_landed(settings.landing_path, name, settings.s3_access)))
+        for name in platform.sources
+    }
+    builds = lake.rows(
+        "select load_id, manifest_hash from lake.ops.dbt_builds order by snapshot_id desc limit 1"
+    )
+    newest_load = lake.rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0]
+    return PlatformState(
+        pending=pending,
+        newest_load=int(newest_load),
+        built_load=int(builds[0][0]) if builds else None,
+        manifest_hash=platform.runtime.manifest_hash,
+        built_manifest_hash=str(builds[0][1]) if builds else None,
+        models=tuple(
+            _model_state(platform, lake, spec, rescore=rescore)
+            for spec in platform.good_specs.values()
+        )
+        if newest_load or any(pending.values())
+        else (),
+    )
+
+
+def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool) -> ModelState:
+    newest, champion = newest_version(lake, spec.name), champion_version(lake, spec.name)
+    trained = newest if newest is not None and newest.algorithm != BASELINE else None
+    rescore = rescore or spec.scoring.rescore == "on_promotion"
+    return ModelState(
+        name=spec.name,
+        spec_hash=spec_hash(spec),
+        features_version=platform.runtime.features_versions[spec.table],
+        trained_spec_hash=trained.spec_hash if trained else None,
+        trained_features_version=trained.features_version if trained else None,
+        newest_version=trained.version if trained else None,
+        judged=trained is not None and _judged(lake, spec.name, trained.version),
+        unscored=count_unscored(lake, spec, champion.version, rescore=rescore) if champion else 0,
+    )
+
+
+def _judged(lake: Lake, model: str, version: int) -> bool:
+    return bool(
+        lake.rows(
+            "select 1 from lake.ops.promotions where model = ? and to_version = ? limit 1",
+            [model, version],
+        )
+    )

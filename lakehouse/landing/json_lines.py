@@ -1,0 +1,108 @@
+"""JSON lines: each physical line of a file becomes a row or a rejected line."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lakehouse.landing.json_rows import stage_json
+from lakehouse.landing.staging import TEXT_LIMIT, RejectedLine, Staging
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# A chunk is parsed at once and becomes one staged file: some hundred MB of memory at most.
+_CHUNK = 64 << 20
+LINE_LIMIT = 64 << 20
+
+
+class Piece(NamedTuple):
+    """Whole lines with their line ends, or the start of one line that is over the limit."""
+
+    data: bytes
+    overlong: bool = False
+
+
+def whole_lines(blocks: Iterable[bytes], limit: int = LINE_LIMIT) -> Iterator[Piece]:
+    r"""The blocks cut anew at line ends; of a line over the limit only a start is kept.
+
+    >>> [piece.data for piece in whole_lines([b"a\nb", b"c\n", b"d"])]
+    [b'a\n', b'bc\n', b'd']
+    """
+    rest = b""
+    skipping = False
+    for block in blocks:
+        fresh = block
+        if skipping:
+            _, ended, fresh = block.partition(b"\n")
+            skipping = not ended
+        data = rest + fresh
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            yield Piece(data[:cut])
+        rest = data[cut:]
+        if len(rest) > limit:
+            yield Piece(rest[: 4 * TEXT_LIMIT], overlong=True)
+            rest, skipping = b"", True
+    if rest:
+        yield Piece(rest)
+
+
+def stage_json_lines(
+    staging: Staging, blocks: Iterable[bytes], *, columns: tuple[str, ...], encoding: str
+) -> None:
+    """Stages UTF-8 text line by line; the numbers of the lines are exact.
+
+    Args:
+        staging: Where to.
+        blocks: The text in UTF-8; bytes that are not valid in it reject their line.
+        columns: The declared columns.
+        encoding: The file's own encoding, for the reason of such a rejection.
+    """
+    import pyarrow as pa
+
+    texts: list[pa.LargeBinaryArray] = []
+    numbers: list[pa.Array] = []
+    size = done = 0
+
+    def stage() -> None:
+        stage_json(
+            staging,
+            pa.concat_arrays(texts),
+            pa.concat_arrays(numbers),
+            columns=columns,
+            encoding=encoding,
+        )
+
+    for piece in whole_lines(blocks):
+        if piece.overlong:
+            done += 1
+            staging.reject([_overlong(piece.data, done)])
+            continue
+        lines = _lines(piece.data)
+        texts.append(lines)
+        numbers.append(pa.array(np.arange(done + 1, done + len(lines) + 1)))
+        done += len(lines)
+        size += len(piece.data)
+        if size >= _CHUNK:
+            stage()
+            texts, numbers, size = [], [], 0
+    if texts:
+        stage()
+
+
+def _lines(data: bytes) -> "pa.LargeBinaryArray":
+    """The lines with their ends, without copying the data."""
+    import pyarrow as pa
+
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
+    if not len(ends) or ends[-1] != len(data):
+        ends = np.append(ends, len(data))
+    offsets = np.concatenate([[0], ends]).astype(np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends), buffers)
+
+
+def _overlong(start: bytes, number: int) -> RejectedLine:
+    reason = f"longer than {LINE_LIMIT >> 20} MiB"
+    return RejectedLine(number, start.decode(errors="replace"), reason)

@@ -1,0 +1,183 @@
+"""From JSON texts with their line numbers to staged rows, in SQL."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lakehouse.landing.exact_numbers import may_be_inexact, unmarked, with_marked_numbers
+from lakehouse.landing.naming import fold, raw_name
+from lakehouse.landing.staging import TEXT_LIMIT, RejectedLine, Staging, registered
+from lakehouse.quoting import quote_literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BLANKS = "e' \\t\\r\\n'"
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The keys of a chunk's objects.
+
+    Attributes:
+        by_column: The keys that fill each raw column; several where they differ only by case.
+        conflicting: Key lists in which two keys would fill one column.
+        all_objects: Whether every text of the chunk is a JSON object with keys.
+    """
+
+    by_column: dict[str, list[str]]
+    conflicting: list[list[str]]
+    all_objects: bool
+
+
+def stage_json(
+    staging: Staging,
+    texts: "pa.LargeBinaryArray",
+    lines: "pa.Array",
+    *,
+    columns: tuple[str, ...],
+    encoding: str,
+) -> None:
+    """Stages JSON texts: objects as rows, everything else as rejected lines.
+
+    Scalars become their text, nested values JSON text, null NULL.
+
+    Args:
+        staging: Where to.
+        texts: One JSON text in UTF-8 a line or record, blanks around it allowed.
+        lines: Its number, int64.
+        columns: The declared columns.
+        encoding: The file's own encoding, named where a text is not valid in it.
+    """
+    import pyarrow as pa
+
+    try:
+        valid = texts.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        sound = pa.array([_is_utf8(text) for text in texts.to_pylist()])
+        staging.reject(_undecodable(texts, lines, sound, encoding))
+        valid, lines = texts.filter(sound).cast(pa.large_string()), lines.filter(sound)
+    _stage_valid(staging, valid, lines, columns)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _undecodable(
+    texts: "pa.LargeBinaryArray", lines: "pa.Array", sound: "pa.BooleanArray", encoding: str
+) -> list[RejectedLine]:
+    import pyarrow.compute as pc
+
+    bad = pc.invert(sound)
+    pairs = zip(texts.filter(bad).to_pylist(), lines.filter(bad).to_pylist(), strict=True)
+    return [
+        RejectedLine(line, text.decode(errors="replace").rstrip("\r\n"), f"not valid {encoding}")
+        for text, line in pairs
+    ]
+
+
+def _stage_valid(
+    staging: Staging, texts: "pa.LargeStringArray", lines: "pa.Array", columns: tuple[str, ...]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    marked = may_be_inexact(texts)
+    any_marked = bool(pc.any(marked).as_py())
+    if any_marked:
+        replacements = [with_marked_numbers(text) for text in texts.filter(marked).to_pylist()]
+        texts = pc.replace_with_mask(texts, marked, pa.array(replacements, pa.large_string()))
+    table = pa.table({"text": texts, "_line": lines, "marked": marked})
+    # Batches of a few thousand rows let the engine read the table in parallel.
+    with registered(staging.engine, pa.Table.from_batches(table.to_batches(4096))):
+        keys = _keys(staging, columns)
+        relation = "chunk"
+        if not keys.all_objects:
+            _judge(staging, keys)
+            _reject(staging)
+            relation = "(select * from judged where reason is null)"
+        _add_rows(staging, keys, relation=relation, any_marked=any_marked)
+
+
+def _keys(staging: Staging, columns: tuple[str, ...]) -> _Keys:
+    found = staging.engine.execute(
+        "select case when json_valid(text) then json_keys(text) end as keys, min(_line) as first"
+        " from chunk group by keys order by first"
+    ).fetchall()
+    by_column: dict[str, dict[str, None]] = {column: {} for column in columns}
+    names: dict[str, str] = {}
+    conflicting = []
+    for key_list, _ in found:
+        filled = [_column(key, names, columns) for key in key_list or ()]
+        for key, column in zip(key_list or (), filled, strict=True):
+            by_column.setdefault(column, {})[key] = None
+        if len(set(filled)) < len(filled):
+            conflicting.append(key_list)
+    return _Keys(
+        by_column={column: list(keys) for column, keys in by_column.items() if keys},
+        conflicting=conflicting,
+        all_objects=not conflicting and all(key_list for key_list, _ in found),
+    )
+
+
+def _column(key: str, names: dict[str, str], columns: tuple[str, ...]) -> str:
+    name = raw_name(key, columns)
+    return names.setdefault(fold(name), name)
+
+
+def _judge(staging: Staging, keys: _Keys) -> None:
+    """Puts the chunk with the reason for each text that cannot be a row into `judged`."""
+    staging.engine.execute(
+        f"""
+        create or replace temp table judged as select *, case
+            when json_valid(text) then case
+                when json_type(text) <> 'OBJECT' then 'not a JSON object'
+                when list_contains($conflicting::varchar[][], json_keys(text))
+                    then 'two keys mean the same column'
+                end
+            when trim(text, {_BLANKS}) = '' then 'blank line'
+            else 'not valid JSON'
+            end as reason
+        from chunk
+        """,  # noqa: S608 - a constant
+        {"conflicting": keys.conflicting},
+    )
+
+
+def _reject(staging: Staging) -> None:
+    shown = f"case when marked then {unmarked('text')} else text end"
+    rejected = staging.engine.execute(
+        f"select _line, left(rtrim({shown}, {_BLANKS}), {TEXT_LIMIT}), reason"  # noqa: S608 - constants
+        " from judged where reason is not null order by _line"
+    ).fetchall()
+    staging.reject([RejectedLine(*line) for line in rejected])
+
+
+def _add_rows(staging: Staging, keys: _Keys, *, relation: str, any_marked: bool) -> None:
+    """Adds the rows; the first key of each column is read in one pass over the text."""
+    firsts = {found[0]: "VARCHAR" for found in keys.by_column.values() if found[0]}
+    selected = {}
+    for column, found in keys.by_column.items():
+        value = f"coalesce({', '.join(_value(key, firsts) for key in found)})"
+        selected[column] = (
+            f"case when marked then {unmarked(value)} else {value} end" if any_marked else value
+        )
+    fields = f"from_json(text, {quote_literal(json.dumps(firsts))}) as fields, " if firsts else ""
+    staging.add_rows(selected, f"(select {fields}text, marked, _line from {relation})")  # noqa: S608 - quoted
+
+
+def _value(key: str, in_struct: Mapping[str, str]) -> str:
+    if key in in_struct:
+        return f"struct_extract(fields, {quote_literal(key)})"
+    return f"json_extract_string(text, {quote_literal(_pointer(key))})"
+
+
+def _pointer(key: str) -> str:
+    """The JSON pointer (RFC 6901) to a key."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")

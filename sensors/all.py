@@ -1,0 +1,18 @@
+"""All sensors of the platform, on from the start."""
+
+import dagster as dg
+
+from sensors.alerts import failed_checks_sensor, failed_runs_sensor
+from sensors.context import SensorContext
+from sensors.landed_files import landed_files_sensor
+from sensors.retraining import retraining_sensor
+
+
+def all_sensors(platform: SensorContext) -> list[dg.SensorDefinition]:
+    """Landed files, retraining of each model, alerts on failed checks and runs."""
+    return [
+        landed_files_sensor(platform),
+        *(retraining_sensor(platform, spec) for spec in platform.specs.values()),
+        failed_checks_sensor(platform),
+        failed_runs_sensor(platform),
+    ]

@@ -1,0 +1,34 @@
+"""What the sensors need of the platform, handed down so that they import nothing above them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lakehouse.config import S3Config
+from lakehouse.connection import Lake
+from lakehouse.sources import Source
+from ml_assets.spec.document import ModelSpec
+
+
+@dataclass(frozen=True)
+class SensorContext:
+    """The platform as the sensors see it.
+
+    Attributes:
+        open_lake: Opens the process's lake.
+        landing: Folder or s3:// prefix where files land.
+        s3: Access to it.
+        sources: The declared sources by name.
+        specs: The models whose specs are good.
+        ingest_job: Name of the job that loads files and scores.
+        retrain_job: Name of a model's retraining job.
+        webhook: Where alerts are posted; None for the log only.
+    """
+
+    open_lake: Callable[[], Lake]
+    landing: str
+    s3: S3Config
+    sources: Mapping[str, Source]
+    specs: Mapping[str, ModelSpec]
+    ingest_job: str
+    retrain_job: Callable[[str], str]
+    webhook: str | None

@@ -1,0 +1,93 @@
+"""Whether to start an ingest run for the files that have landed: a pure decision."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from lakehouse.landing.files import LandedFile
+
+_FIRST_RETRY = timedelta(minutes=1)
+_MOST_RETRIES = 5
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The sensor's cursor: the batch asked for last, how often, and when.
+
+    Attributes:
+        batch: Name of the batch, as `batch_name` gives it.
+        count: Runs asked for it.
+        last_at: Time of the last one (UTC).
+    """
+
+    batch: str
+    count: int
+    last_at: datetime
+
+    def dumps(self) -> str:
+        """The cursor's text."""
+        return json.dumps(
+            {"batch": self.batch, "count": self.count, "last_at": self.last_at.isoformat()}
+        )
+
+    @classmethod
+    def loads(cls, text: str | None) -> "Attempts":
+        """The cursor out of its text; without one nothing was asked for yet."""
+        if not text:
+            return cls("", 0, datetime.min.replace(tzinfo=UTC))
+        data = json.loads(text)
+        return cls(data["batch"], data["count"], datetime.fromisoformat(data["last_at"]))
+
+
+@dataclass(frozen=True)
+class IngestDecision:
+    """Start a run under this key, or the reason why not."""
+
+    run_key: str | None
+    reason: str
+    attempts: Attempts
+
+
+def batch_name(files: Iterable[LandedFile]) -> str:
+    """A name for a set of file versions: the same set has the same name."""
+    identities = sorted(f"{file.bucket}|{file.key}|{file.etag}" for file in files)
+    return hashlib.sha256("\n".join(identities).encode()).hexdigest()[:20]
+
+
+def decide_ingest(
+    pending: Sequence[LandedFile], attempts: Attempts, *, running: str | None, now: datetime
+) -> IngestDecision:
+    """What to do about the files that the ledger does not hold.
+
+    A run key is used once by Dagster whatever became of its run, so a batch whose run failed is
+    asked for again under a new key: after 1, 2, 4, 8 and 16 minutes, then no more until the set of
+    files changes.
+
+    Args:
+        pending: File versions that are not in the ledger.
+        attempts: What was asked for before.
+        running: Id of an ingest run that has not ended, if there is one.
+        now: The time (UTC).
+    """
+    if not pending:
+        return IngestDecision(None, "No file has landed that the ledger does not hold.", attempts)
+    if running is not None:
+        reason = f"Run {running[:8]} is ingesting; {len(pending)} files wait for the next."
+        return IngestDecision(None, reason, attempts)
+    batch = batch_name(pending)
+    if batch != attempts.batch:
+        return IngestDecision(f"ingest:{batch}:1", "", Attempts(batch, 1, now))
+    if attempts.count > _MOST_RETRIES:
+        reason = (
+            f"{len(pending)} files were tried {attempts.count} times without success, among them"
+            f" {pending[0].key}: see the failed runs, mend the cause and run ingest_and_score."
+        )
+        return IngestDecision(None, reason, attempts)
+    due = attempts.last_at + _FIRST_RETRY * 2 ** (attempts.count - 1)
+    if now < due:
+        reason = f"The last run of these {len(pending)} files failed; next try at {due:%H:%M:%S}."
+        return IngestDecision(None, reason, attempts)
+    again = Attempts(batch, attempts.count + 1, now)
+    return IngestDecision(f"ingest:{batch}:{again.count}", "", again)

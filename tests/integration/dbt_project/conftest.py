@@ -1,0 +1,94 @@
+"""Fixtures of the dbt project's tests: dbt on a lake of the test's own, and files landed in it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lakehouse.config import LakeConfig
+from lakehouse.connection import Lake
+from lakehouse.dbt_environment import dbt_environment
+
+PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
+SOURCE_COLUMNS = (
+    *("rating", "title", "text", "images", "asin", "parent_asin", "user_id", "timestamp"),
+    *("helpful_vote", "verified_purchase"),
+)
+Row = dict[str, str | None]
+RunDbt = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def dbt_target(short_folder: Path) -> Path:
+    """One folder of artifacts for all tests, so that the project is parsed once."""
+    return short_folder / "dbt"
+
+
+@pytest.fixture
+def run_dbt(lake_config: LakeConfig, dbt_target: Path) -> RunDbt:
+    """Runs dbt on the test's lake; fails the test with dbt's own words unless told not to."""
+
+    def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).parent / "dbt"), *arguments]
+        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        result = subprocess.run(
+            command + folders,
+            env={**os.environ, **dbt_environment(lake_config, target_path=dbt_target)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0 or not check, result.stdout + result.stderr
+        return result
+
+    return run
+
+
+@dataclass
+class Landing:
+    """Writes raw rows and their ledger entries as landing does, without files."""
+
+    lake: Lake
+    loads: int = 0
+
+    def load(self, file: str, rows: Sequence[Row], *, supersedes: int | None = None) -> int:
+        """Loads a version of a file in place of an earlier load; returns the new load's id."""
+        self.loads += 1
+        names = ", ".join(f'"{name}"' for name in SOURCE_COLUMNS)
+        marks = ", ".join("?" * len(SOURCE_COLUMNS))
+        with self.lake.write("test load") as write:
+            connection = write.connection
+            if supersedes is not None:
+                connection.execute("delete from lake.raw.reviews where _load_id = ?", [supersedes])
+                connection.execute(
+                    "update lake.ops.file_ledger set superseded_by = ? where load_id = ?",
+                    [self.loads, supersedes],
+                )
+            for line, row in enumerate(rows, 1):
+                connection.execute(
+                    f"insert into lake.raw.reviews ({names}, _file, _line, _loaded_at, _load_id)"
+                    f" values ({marks}, ?, ?, '2021-01-01 00:00:00+00', ?)",
+                    [*(row.get(name) for name in SOURCE_COLUMNS), file, line, self.loads],
+                )
+            connection.execute(
+                "insert into lake.ops.file_ledger values (?, 'reviews', 'b', ?, 'e', 'h', 0, ?, ?,"
+                " 0, 'loaded', null, '2021-01-01 00:00:00+00', ?, null)",
+                [self.loads, file, len(rows), len(rows), write.snapshot_id],
+            )
+        return self.loads
+
+
+@pytest.fixture
+def landing(lake: Lake) -> Landing:
+    """An empty `raw.reviews` and a way to load rows into it."""
+    columns = ", ".join(f'"{name}" varchar' for name in SOURCE_COLUMNS)
+    with lake.write("raw table") as write:
+        write.connection.execute(
+            f"create table lake.raw.reviews ({columns}, _file varchar not null,"
+            " _line bigint not null, _loaded_at timestamptz not null, _load_id bigint not null)"
+        )
+    return Landing(lake)

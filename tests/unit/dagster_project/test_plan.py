@@ -1,0 +1,87 @@
+"""The plan: what runs, and why."""
+
+from dataclasses import replace
+
+import pytest
+
+from dagster_project.plan import ModelState, PlatformState, plan_run
+
+MODEL = ModelState(
+    name="stars",
+    spec_hash="s1",
+    features_version="f1",
+    trained_spec_hash="s1",
+    trained_features_version="f1",
+    newest_version=2,
+    judged=True,
+    unscored=0,
+)
+STATE = PlatformState(
+    pending={"reviews": 0},
+    newest_load=3,
+    built_load=3,
+    manifest_hash="m1",
+    built_manifest_hash="m1",
+    models=(MODEL,),
+)
+
+
+def _actions(state: PlatformState, **options) -> list[tuple[str, str]]:
+    return [(step.action, step.subject) for step in plan_run(state, **options)]
+
+
+def test_nothing_new_does_nothing():
+    assert plan_run(STATE) == ()
+
+
+def test_an_empty_lake_without_files_does_nothing():
+    empty = PlatformState({"reviews": 0}, 0, None, "m1", None, ())
+    assert plan_run(empty) == ()
+
+
+def test_new_files_are_ingested_built_and_scored_without_training():
+    actions = _actions(replace(STATE, pending={"reviews": 2}))
+    assert actions == [("ingest", "reviews"), ("build", "dbt"), ("score", "stars")]
+
+
+def test_the_first_run_trains_too():
+    untrained = replace(MODEL, newest_version=None, trained_spec_hash=None, judged=False)
+    state = replace(STATE, pending={"reviews": 1}, built_load=None, models=(untrained,))
+    assert ("train", "stars") in _actions(state)
+
+
+def test_loads_that_were_not_built_are_built():
+    steps = plan_run(replace(STATE, newest_load=5))
+    assert steps[0].action == "build"
+    assert "loads 4 to 5" in steps[0].reason
+
+
+def test_a_changed_dbt_project_is_built():
+    assert ("build", "dbt") in _actions(replace(STATE, manifest_hash="m2"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"spec_hash": "s2"}, "the spec has changed since version 2"),
+        ({"features_version": "f2"}, "the features' code has changed since version 2"),
+        ({"judged": False}, "version 2 was not judged"),
+    ],
+)
+def test_a_stale_model_is_trained_with_its_reason(change, reason):
+    steps = plan_run(replace(STATE, models=(replace(MODEL, **change),)))
+    assert [step.action for step in steps] == ["train", "score"]
+    assert reason in steps[0].reason
+
+
+def test_unscored_rows_are_scored_by_the_champion():
+    steps = plan_run(replace(STATE, models=(replace(MODEL, unscored=7),)))
+    assert [(step.action, step.reason) for step in steps] == [("score", "7 rows wait for a score")]
+
+
+def test_a_retraining_that_was_asked_for_trains():
+    assert _actions(STATE, retrain=["stars"]) == [("train", "stars"), ("score", "stars")]
+
+
+def test_retraining_another_model_leaves_this_one_alone():
+    assert _actions(STATE, retrain=["other"]) == []
