@@ -73,7 +73,10 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         os.environ.update(dbt_environment(config, scratch_file=scratch, target_path=target))
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
             invocation = dbt.cli(
-                ["build"], context=context, target_path=target, raise_on_error=False
+                ["build", "--exclude-resource-type", "unit_test"],
+                context=context,
+                target_path=target,
+                raise_on_error=False,
             )
             for event in invocation.stream():
                 yield _counted(platform, context, event)

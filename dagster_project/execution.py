@@ -1,8 +1,10 @@
 """Runs a plan: the plan's assets in one Dagster run in this process, with progress."""
 
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
@@ -14,20 +16,30 @@ from dagster_project.progress import Progress, progress_logger
 from lakehouse.errors import TidemarkError
 from ml_assets.assets import RESCORE_TAG, ModelKeys
 
+_LOGGER = "progress"
+
 
 def execute(
     platform: Platform, steps: Sequence[Step], *, rescore: bool, progress: Progress
 ) -> RunOutcome:
     """Runs the steps' assets; failures are in the outcome, not raised."""
-    definitions = build_definitions(platform, loggers={"progress": progress_logger(progress)})
+    definitions = build_definitions(platform, loggers={_LOGGER: progress_logger(progress)})
     job = definitions.resolve_implicit_global_asset_job_def()
     tags = {"tidemark/started_by": "tidemark run"}
     if rescore:
         tags[RESCORE_TAG] = "true"
-    with open_instance(platform.settings) as instance:
+    log = platform.settings.log_folder / "run.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        open_instance(platform.settings) as instance,
+        log.open("a") as output,
+        # dbt's lines are in the log and in Dagster's events; the terminal shows the steps.
+        redirect_stdout(output),
+    ):
         result = job.execute_in_process(
             instance=instance,
             asset_selection=_asset_keys(platform, steps),
+            run_config={"loggers": {_LOGGER: {}}},
             raise_on_error=False,
             tags=tags,
         )
@@ -78,7 +90,7 @@ def _errors(result: dg.ExecuteInProcessResult) -> list[TidemarkError]:
     return errors
 
 
-def _message_of(error: dg.SerializableErrorInfo) -> str:
+def _message_of(error: SerializableErrorInfo) -> str:
     kind = error.cls_name or "Error"
     text = error.message.strip()
     for prefix in ("lakehouse.errors.TidemarkError: ", f"{kind}: "):

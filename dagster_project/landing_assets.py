@@ -72,7 +72,7 @@ def _raw_table(platform: Platform, source: Source) -> dg.AssetsDefinition:
         ],
         pool="landing",
     )
-    def raw_table(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def raw_table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         lake = platform.lake()
         settings = platform.settings
         landed = list_landed(settings.landing_path, source.name, settings.s3_access)
@@ -132,7 +132,7 @@ def _profile(platform: Platform, source: Source) -> dg.AssetsDefinition:
             )
         ],
     )
-    def profile(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def profile(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         lake = platform.lake()
         profile_source(lake, source)
         rows = lake.rows(
@@ -189,7 +189,7 @@ def _row_accounting(
             )
         ],
     )
-    def row_accounting(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def row_accounting(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         accounting = account(platform.lake(), source)
         context.log.info(f"{source.name}: {accounting.explanation}")
         counts = {

@@ -149,7 +149,7 @@ def _filled_once(pattern: str, language: Language, line: str, draw: Random) -> s
 def agreeing(adjective: str, aspect: str) -> str:
     """The adjective in the gender of the aspect's article.
 
-    >>> agreeing("perfect@", "la tela"), agreeing("bom|boa", "o som"), agreeing("nice", "the lid")
+    >>> agreeing("perfect@", "la tela"), agreeing("bom|boa", "o bico"), agreeing("nice", "the lid")
     ('perfecta', 'bom', 'nice')
     """
     is_feminine = aspect.split(maxsplit=1)[0] in {"la", "a"}

@@ -17,11 +17,20 @@ from lakehouse.engine import attach_lake, create_s3_secret, extensions, install_
 from lakehouse.errors import TidemarkError
 from lakehouse.text.cleaning import clean_texts
 from lakehouse.text.language import detect_languages
+from lakehouse.text.statistics import STATISTICS, texts_statistics
 
 if TYPE_CHECKING:
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
-_TEXT_FUNCTIONS = {"clean_text": clean_texts, "detect_language": detect_languages}
+# By the name they have in SQL; each takes a text.
+_TEXT_FUNCTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "clean_text": (clean_texts, "VARCHAR"),
+    "detect_language": (detect_languages, "VARCHAR"),
+    "text_statistics": (
+        texts_statistics,
+        f"STRUCT({', '.join(f'{name} INTEGER' for name in STATISTICS)})",
+    ),
+}
 
 
 class Plugin(BasePlugin):
@@ -52,8 +61,8 @@ class Plugin(BasePlugin):
         _load_extensions(conn, self._lake)
         if self._lake.is_remote:
             create_s3_secret(conn, self._lake)
-        for name, function in _TEXT_FUNCTIONS.items():
-            _register(conn, name, function)
+        for name, (function, returns) in _TEXT_FUNCTIONS.items():
+            _register(conn, name, function, returns)
         # Last: when it fails, dbt calls this method once more on the same database.
         attach_lake(conn, self._lake, read_only=self._read_only)
 
@@ -78,13 +87,15 @@ def lake_config(plugin_config: dict[str, Any]) -> LakeConfig:
     return LakeConfig.model_validate(settings)
 
 
-def _register(engine: duckdb.DuckDBPyConnection, name: str, function: Callable[[Any], Any]) -> None:
+def _register(
+    engine: duckdb.DuckDBPyConnection, name: str, function: Callable[[Any], Any], returns: str
+) -> None:
     engine.create_function(
         name,
         # DuckDB evaluates annotations, and those of the function name modules not imported yet.
         lambda texts: function(texts),  # noqa: PLW0108
         ["VARCHAR"],
-        "VARCHAR",
+        returns,
         type=PythonUDFType.ARROW,
         # Nulls reach the function, which keeps them: DuckDB's own handling hides rows from it.
         null_handling=FunctionNullHandling.SPECIAL,

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from lakehouse.errors import TidemarkError
+from lakehouse.landing.naming import PLATFORM_COLUMNS, RESERVED, fold
 
 DBT_SOURCE_NAME = "raw"
 DEFAULT_COMPLETENESS = 0.8
@@ -152,7 +153,12 @@ def _source(table: dict[str, Any], place: _Places) -> Source:
         column_name = column.get("name")
         if not isinstance(column_name, str) or not column_name:
             raise place(column).error(f"a column of '{name}' has no name")
-        if column_name.lower() in {known.lower() for known in columns}:
+        if column_name in PLATFORM_COLUMNS:
+            # Declared for dbt, which tests and describes them; every raw table has them anyway.
+            continue
+        if fold(column_name) in RESERVED:
+            raise place(column).error(f"the name '{column_name}' is the lake's own")
+        if fold(column_name) in map(fold, columns):
             raise place(column).error(f"the column '{column_name}' of '{name}' is there twice")
         columns.append(column_name)
         completeness[column_name] = _completeness(column, default, place)

@@ -101,7 +101,7 @@ def _training_set(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> d
     )
     def training_set(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         lake = runtime.open_lake()
         built = build_training_set(
             lake,
@@ -148,7 +148,7 @@ def _challenger(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     )
     def challenger(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         lake = runtime.open_lake()
         trained = train_challenger(
             lake,
@@ -201,7 +201,7 @@ def _evaluation(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     )
     def evaluation(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         lake = runtime.open_lake()
         version = _required_challenger(runtime, spec)
         evaluated = evaluate(
@@ -259,7 +259,7 @@ def _champion(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     )
     def champion(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         lake = runtime.open_lake()
         challenger = _required_challenger(runtime, spec)
         verdict = decide_promotion(
@@ -301,7 +301,7 @@ def _scores(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> dg.Asse
     )
     def scores(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         lake = runtime.open_lake()
         serving = champion_version(lake, spec.name)
         if serving is None:
@@ -374,7 +374,7 @@ def _drift(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     )
     def drift(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         step = drift_step(runtime.open_lake(), spec, run_id=context.run_id, now=datetime.now(UTC))
         return _monitored(context, "no_drift", step)
 
@@ -399,7 +399,7 @@ def _performance(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     )
     def performance(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         step = performance_step(
             runtime.open_lake(), spec, run_id=context.run_id, now=datetime.now(UTC)
         )
@@ -410,7 +410,7 @@ def _performance(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
 
 def _monitored(
     context: dg.AssetExecutionContext, check: str, step: Any
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     for message in step.messages:
         context.log.warning(message)
     plot = {"plot": image(check, step.plot)} if step.plot else {}

@@ -1,13 +1,12 @@
 """How `mlflow.pyfunc.load_model` reads a bundle: through this installed module, without pickle."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from ml_assets.bundle import load_bundle
 from ml_assets.model import FittedModel, expected_value
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class BundleModel:
@@ -16,10 +15,9 @@ class BundleModel:
     def __init__(self, model: FittedModel) -> None:
         self._model = model
 
-    def predict(self, model_input: "pd.DataFrame", params: dict[str, Any] | None = None) -> Any:
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """A frame with `prediction`, `confidence` and, for numbers, `prediction_value`."""
         del params
-        import pandas as pd
         import pyarrow as pa
 
         probabilities = self._model.probabilities(pa.Table.from_pandas(model_input))

@@ -140,9 +140,9 @@ def _nothing_new(
     watched = ", ".join(policy.on) or "nothing"
     parts = [f"of what the policy watches ({watched}), nothing new has been found"]
     if counted:
-        parts.append(f"{len(counted)} causes have led to a retraining already")
+        parts.append(f"causes that led to a retraining already: {len(counted)}")
     if ignored := [cause.kind for cause in causes if cause.kind not in policy.on]:
-        parts.append(f"{len(ignored)} causes do not count ({', '.join(sorted(set(ignored)))})")
+        parts.append(f"causes that do not count: {len(ignored)} ({', '.join(sorted(set(ignored)))})")
     parts.append(f"the model is {_days(now - last_trained_at):.1f} days old")
     ids = sorted(cause.evidence_id for cause in causes)
     grounds = ("nothing new", last_trained_at.isoformat(), *ids)

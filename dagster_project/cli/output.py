@@ -1,6 +1,7 @@
 """Output of the commands: tables for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +14,8 @@ from rich.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-console = Console()
+# Bound to the terminal as it is now: while a run works, sys.stdout goes to its log.
+console = Console(file=sys.stdout)
 
 
 def print_json(value: Any) -> None:

@@ -1,20 +1,23 @@
 {#-
     How the incremental models stay exact.
 
-    Landing gives every version of a file a load id, larger than all before. When a changed file is
-    loaded, the raw rows of its former version go, and that version's row in the ledger names its
-    successor in `superseded_by`. An incremental model therefore
+    Landing gives every version of a file a load id, larger than all before. When a
+    changed file is loaded, the raw rows of its former version go, and that version's
+    row in the ledger names its successor in `superseded_by`. An incremental model
     - takes the rows of loads that it has not seen (`newest`),
     - removes its rows of superseded loads, and
     - replaces its rows that come out differently now (same review_id),
     the last two in one transaction, by the strategy below.
 -#}
 
-{#- The largest value of a column in the present dbt model's table, as a literal: the engine
-    skips files by literals only. -#}
+{#- The largest value of a column in the present dbt model's table, as a literal: the
+    engine skips files by literals only. -#}
 {% macro newest(column) -%}
     {%- if execute -%}
-        {{- run_query('select coalesce(max(' ~ column ~ '), -1) from ' ~ this)[0][0] -}}
+        {%- set query -%}
+            select coalesce(max({{ column }}), -1) from {{ this }}
+        {%- endset -%}
+        {{- run_query(query)[0][0] -}}
     {%- else -%}
         -1
     {%- endif -%}
@@ -26,33 +29,37 @@
     where superseded_by is not null
 {%- endmacro %}
 
-{#- The lake's snapshot that the build reads: every build that writes has a larger one than all
-    builds before it. -#}
+{#- The lake's snapshot that the build reads: every build that writes has a larger one
+    than all builds before it. -#}
 {% macro current_snapshot() -%}
-    (select cast(id as bigint) from ducklake_current_snapshot('{{ target.database }}'))
+    (
+        select cast(id as bigint)
+        from ducklake_current_snapshot('{{ target.database }}')
+    )
 {%- endmacro %}
 
 {% macro get_incremental_supersede_sql(arguments) -%}
     {%- set target = arguments['target_relation'] -%}
-    {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
+    {%- set changes = arguments['temp_relation'] -%}
+    {%- set columns = arguments['dest_columns'] | map(attribute='name') -%}
     delete from {{ target }}
     where _load_id in (
         {{ superseded_loads() }}
-        {#- Earlier ones are gone already. Without new ones nothing is read. #}
+        {# Earlier ones are gone already. Without new ones nothing is read. #}
         and superseded_by > (select coalesce(max(_load_id), -1) from {{ target }})
     );
 
     {#- The load id is there to skip the files of all other loads. #}
     delete from {{ target }}
     where (review_id, _load_id) in (
-        select (review_id, _load_id) from {{ arguments['temp_relation'] }}
+        select (review_id, _load_id) from {{ changes }}
     );
 
-    insert into {{ target }} ({{ columns }})
-    select {{ columns }} from {{ arguments['temp_relation'] }}
+    insert into {{ target }} by name
+    select {{ get_quoted_csv(columns) }} from {{ changes }}
 {%- endmacro %}
 
-{#- For a dbt model that is built at other times than the one it takes its rows from. -#}
+{#- For a dbt model built at other times than the one it takes its rows from. -#}
 {% macro remove_rows_gone_from(relation) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}

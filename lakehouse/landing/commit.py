@@ -58,6 +58,16 @@ class IngestResult:
     rejected: int = 0
     new_columns: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        parts = [f"{self.file.key}: {self.status}"]
+        if self.status == "loaded":
+            parts.append(f"{self.lines} lines = {self.loaded} rows + {self.rejected} rejected")
+        if self.new_columns:
+            parts.append(f"new columns {', '.join(self.new_columns)}")
+        if self.reason:
+            parts.append(self.reason)
+        return "; ".join(parts)
+
 
 @dataclass(frozen=True)
 class _NewLoad:

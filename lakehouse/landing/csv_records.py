@@ -1,7 +1,7 @@
 """The records of a CSV text with the physical lines they start on; none is lost.
 
-Python's csv module splits them: it is slower than DuckDB's reader (about 100,000 records a
-second), but tells where each record starts.
+Python's csv module splits them: it is slower than DuckDB's reader (some 100,000 records a second),
+but tells where each record starts.
 """
 
 import csv
@@ -9,9 +9,9 @@ import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
 
 from lakehouse.landing.staging import RejectedLine
+from lakehouse.landing.whole_lines import whole_lines
 
 # A quote that is opened and never closed swallows at most this much before it is given up.
 FIELD_LIMIT = 16 << 20
@@ -23,12 +23,17 @@ class Records:
     A record that cannot be split comes as a rejected line: its first physical line, after which
     the reading starts anew, so that a stray quote costs one line and not all that follow.
 
-    >>> [fields for fields, _ in Records(io.StringIO('a,b\n"c\nd",e\n'), ",")]
-    [['a', 'b'], ['c\nd', 'e']]
+    Args:
+        blocks: The text in UTF-8 with line ends `\n` or `\r\n`; other bytes than UTF-8 become
+            lone surrogates.
+        delimiter: What stands between fields.
+
+    >>> list(Records([b'a,b\n"c', b'\nd",e\n'], ","))
+    [(['a', 'b'], 1), (['c\nd', 'e'], 2)]
     """
 
-    def __init__(self, lines: IO[str], delimiter: str) -> None:
-        self._lines = lines
+    def __init__(self, blocks: Iterable[bytes], delimiter: str) -> None:
+        self._lines = _lines(blocks)
         self._delimiter = delimiter
         self._again: deque[str] = deque()
         self._current: list[str] = []
@@ -65,19 +70,31 @@ class Records:
                 return
 
     def _feed(self) -> Iterator[str]:
-        while line := self._again.popleft() if self._again else self._next_line():
-            self._current.append(line)
-            if len(line) > FIELD_LIMIT:
-                raise csv.Error(f"line longer than {FIELD_LIMIT >> 20} MiB")
-            yield line
+        while self._again:
+            yield self._fed(self._again.popleft())
+        for line in self._lines:
+            yield self._fed(line)
 
-    def _next_line(self) -> str:
-        """The next physical line; of one over the limit only a start, but over the limit."""
-        line = self._lines.readline(FIELD_LIMIT + 1)
-        rest = line
-        while len(rest) > FIELD_LIMIT and not rest.endswith(("\n", "\r")):
-            rest = self._lines.readline(FIELD_LIMIT + 1)
+    def _fed(self, line: str) -> str:
+        self._current.append(line)
+        if isinstance(line, _OverlongLine):
+            raise csv.Error("the line is too long")
         return line
+
+
+class _OverlongLine(str):
+    """The start of a line that was too long to be read."""
+
+    __slots__ = ()
+
+
+def _lines(blocks: Iterable[bytes]) -> Iterator[str]:
+    for piece in whole_lines(blocks):
+        text = piece.data.decode("utf-8", "surrogateescape")
+        if piece.overlong:
+            yield _OverlongLine(text)
+        else:
+            yield from io.StringIO(text, newline="\n")
 
 
 @contextmanager
@@ -88,27 +105,3 @@ def long_fields() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(before)
-
-
-class BlockStream(io.RawIOBase):
-    """Blocks of bytes as a file."""
-
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fills the buffer as far as the next block reaches; 0 at the end."""
-        while not self._rest:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._rest = memoryview(block)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count

@@ -1,10 +1,9 @@
 """CSV: each record after the header becomes a row or a rejected record."""
 
-import io
 from collections.abc import Iterable
 
 from lakehouse.landing.compression import UnreadableFileError
-from lakehouse.landing.csv_records import BlockStream, Records, long_fields
+from lakehouse.landing.csv_records import Records, long_fields
 from lakehouse.landing.detection import Detection
 from lakehouse.landing.naming import fold, raw_names
 from lakehouse.landing.staging import RejectedLine, Staging
@@ -30,14 +29,10 @@ def stage_csv(
     Raises:
         UnreadableFileError: The header names no declared column.
     """
-    stream = io.BufferedReader(BlockStream(blocks), 1 << 20)
-    with (
-        long_fields(),
-        io.TextIOWrapper(
-            stream, encoding="utf-8", errors="surrogateescape", newline=detection.line_end
-        ) as text,
-    ):
-        records = Records(text, detection.delimiter)
+    if detection.line_end == "\r":
+        blocks = (block.replace(b"\r", b"\n") for block in blocks)
+    with long_fields():
+        records = Records(blocks, detection.delimiter)
         names = _header(records, staging, columns)
         if names is not None:
             _stage_records(records, staging, names, detection.encoding)

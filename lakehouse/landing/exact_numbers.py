@@ -7,12 +7,8 @@ before it is read, and the mark is taken off the values afterwards.
 
 import re
 import secrets
-from typing import TYPE_CHECKING
 
 from lakehouse.quoting import quote_literal
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 # Numbers that a double does not print back: an exponent, a last zero behind the point (".0" alone
 # is what a double prints), more digits than a double holds, very small ones, and -0. It also
@@ -30,11 +26,9 @@ _STRING_OR_NUMBER = re.compile(
 _MARK = f"number {secrets.token_hex(8)}:"
 
 
-def may_be_inexact(texts: "pa.LargeStringArray") -> "pa.BooleanArray":
-    """Which of the JSON texts may hold a number that DuckDB would print in another way."""
-    import pyarrow.compute as pc
-
-    return pc.match_substring_regex(texts, _INEXACT)
+def may_be_inexact(text: str) -> str:
+    """SQL that tells whether a JSON text may hold a number that DuckDB prints in another way."""
+    return f"regexp_matches({text}, {quote_literal(_INEXACT)})"
 
 
 def with_marked_numbers(text: str) -> str:

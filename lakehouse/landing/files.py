@@ -171,12 +171,12 @@ def _files_by_key(paths: Sequence[Path], source: str, name: str | None) -> dict[
         if not _counts(key) or ".." in PurePosixPath(key).parts:
             raise TidemarkError(
                 f"{path} cannot land as '{key}': that name means a hidden or unfinished file.",
-                hint="Rename it, or give a name with --as.",
+                hint="Rename it first.",
             )
         if files.setdefault(key, path).resolve() != path.resolve():
             raise TidemarkError(
                 f"{files[key]} and {path} would both land as '{key}'; nothing was landed.",
-                hint="Rename one, or land it in a call of its own with another name (--as).",
+                hint="Rename one, or land the folder above both: files keep their path below it.",
             )
     return files
 

@@ -111,15 +111,7 @@ def _batches(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
 
 
 def _report(result: IngestResult, on_progress: Callable[[IngestResult], None] | None) -> None:
-    _LOG.info(
-        "%s: %s, %d lines = %d rows + %d rejected.%s",
-        result.file.key,
-        result.status,
-        result.lines,
-        result.loaded,
-        result.rejected,
-        f" {result.reason}" if result.reason else "",
-    )
+    _LOG.info("%s", result)
     if on_progress is not None:
         on_progress(result)
 

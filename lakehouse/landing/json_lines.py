@@ -1,51 +1,19 @@
 """JSON lines: each physical line of a file becomes a row or a rejected line."""
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lakehouse.landing.json_rows import stage_json
-from lakehouse.landing.staging import TEXT_LIMIT, RejectedLine, Staging
+from lakehouse.landing.staging import RejectedLine, Staging
+from lakehouse.landing.whole_lines import LINE_LIMIT, whole_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # A chunk is parsed at once and becomes one staged file: some hundred MB of memory at most.
 _CHUNK = 64 << 20
-LINE_LIMIT = 64 << 20
-
-
-class Piece(NamedTuple):
-    """Whole lines with their line ends, or the start of one line that is over the limit."""
-
-    data: bytes
-    overlong: bool = False
-
-
-def whole_lines(blocks: Iterable[bytes], limit: int = LINE_LIMIT) -> Iterator[Piece]:
-    r"""The blocks cut anew at line ends; of a line over the limit only a start is kept.
-
-    >>> [piece.data for piece in whole_lines([b"a\nb", b"c\n", b"d"])]
-    [b'a\n', b'bc\n', b'd']
-    """
-    rest = b""
-    skipping = False
-    for block in blocks:
-        fresh = block
-        if skipping:
-            _, ended, fresh = block.partition(b"\n")
-            skipping = not ended
-        data = rest + fresh
-        cut = data.rfind(b"\n") + 1
-        if cut:
-            yield Piece(data[:cut])
-        rest = data[cut:]
-        if len(rest) > limit:
-            yield Piece(rest[: 4 * TEXT_LIMIT], overlong=True)
-            rest, skipping = b"", True
-    if rest:
-        yield Piece(rest)
 
 
 def stage_json_lines(

@@ -86,44 +86,61 @@ def _stage_valid(
     staging: Staging, texts: "pa.LargeStringArray", lines: "pa.Array", columns: tuple[str, ...]
 ) -> None:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    marked = may_be_inexact(texts)
-    any_marked = bool(pc.any(marked).as_py())
-    if any_marked:
-        replacements = [with_marked_numbers(text) for text in texts.filter(marked).to_pylist()]
-        texts = pc.replace_with_mask(texts, marked, pa.array(replacements, pa.large_string()))
-    table = pa.table({"text": texts, "_line": lines, "marked": marked})
-    # Batches of a few thousand rows let the engine read the table in parallel.
-    with registered(staging.engine, pa.Table.from_batches(table.to_batches(4096))):
-        keys = _keys(staging, columns)
+    with registered(staging.engine, _batches(pa.table({"text": texts, "_line": lines}))):
+        keys, inexact = _keys(staging, columns)
+    with registered(staging.engine, _batches(_with_marks(texts, lines, inexact))):
         relation = "chunk"
         if not keys.all_objects:
             _judge(staging, keys)
             _reject(staging)
             relation = "(select * from judged where reason is null)"
-        _add_rows(staging, keys, relation=relation, any_marked=any_marked)
+        _add_rows(staging, keys, relation=relation, any_marked=bool(inexact))
 
 
-def _keys(staging: Staging, columns: tuple[str, ...]) -> _Keys:
+def _batches(table: "pa.Table") -> "pa.Table":
+    """The table in batches of a few thousand rows, which the engine reads in parallel."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches(table.to_batches(4096), table.schema)
+
+
+def _with_marks(texts: "pa.LargeStringArray", lines: "pa.Array", inexact: list[int]) -> "pa.Table":
+    """The chunk with the numbers of the texts on those lines marked."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    marked = pc.is_in(lines, pa.array(inexact, lines.type))
+    if inexact:
+        replacements = [with_marked_numbers(text) for text in texts.filter(marked).to_pylist()]
+        texts = pc.replace_with_mask(texts, marked, pa.array(replacements, texts.type))
+    return pa.table({"text": texts, "_line": lines, "marked": marked})
+
+
+def _keys(staging: Staging, columns: tuple[str, ...]) -> tuple[_Keys, list[int]]:
+    """The keys of the chunk, and the lines with numbers that need care."""
     found = staging.engine.execute(
-        "select case when json_valid(text) then json_keys(text) end as keys, min(_line) as first"
-        " from chunk group by keys order by first"
+        f"""
+        select try(json_keys(text)) as keys, min(_line) as first,
+            list(_line) filter ({may_be_inexact("text")})
+        from chunk group by keys order by first
+        """  # noqa: S608 - a constant
     ).fetchall()
     by_column: dict[str, dict[str, None]] = {column: {} for column in columns}
     names: dict[str, str] = {}
     conflicting = []
-    for key_list, _ in found:
+    for key_list, *_ in found:
         filled = [_column(key, names, columns) for key in key_list or ()]
         for key, column in zip(key_list or (), filled, strict=True):
             by_column.setdefault(column, {})[key] = None
         if len(set(filled)) < len(filled):
             conflicting.append(key_list)
-    return _Keys(
+    keys = _Keys(
         by_column={column: list(keys) for column, keys in by_column.items() if keys},
         conflicting=conflicting,
-        all_objects=not conflicting and all(key_list for key_list, _ in found),
+        all_objects=not conflicting and all(key_list for key_list, *_ in found),
     )
+    return keys, [line for *_, inexact in found for line in inexact or ()]
 
 
 def _column(key: str, names: dict[str, str], columns: tuple[str, ...]) -> str:

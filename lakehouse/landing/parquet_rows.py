@@ -25,11 +25,14 @@ def stage_parquet(staging: Staging, path: Path, *, columns: tuple[str, ...]) -> 
         raise UnreadableFileError(
             f"It has none of the declared columns ({', '.join(columns)}); it has: {shown}."
         )
-    values = {
-        name: _as_text(column, kind)
+    selected = [
+        f"{_as_text(column, kind)} as {quote_identifier(name)}"
         for name, (column, kind) in zip(names, found.items(), strict=True)
-    }
-    staging.add_rows(values, f"(select *, file_row_number + 1 as _line from {relation})")  # noqa: S608 - quoted
+    ]
+    staging.add_rows(
+        {name: quote_identifier(name) for name in names},
+        f"(select {', '.join(selected)}, file_row_number + 1 as _line from {relation})",  # noqa: S608 - quoted
+    )
 
 
 def _as_text(column: str, kind: str) -> str:

@@ -29,7 +29,7 @@ def text_statistics(text: str | None) -> dict[str, int] | None:
     Lu and Nd), words are what white space separates.
 
     >>> text_statistics("WOW! Isn't it 24 €?")
-    {'characters': 19, 'words': 5, 'letters': 10, 'uppercase_letters': 4, 'digits': 2, \
+    {'characters': 19, 'words': 5, 'letters': 9, 'uppercase_letters': 4, 'digits': 2, \
 'exclamation_marks': 1, 'question_marks': 1}
     """
     if text is None:

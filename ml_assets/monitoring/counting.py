@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -111,7 +111,7 @@ def _groups(
             continue
         values = row[2 + 2 * n :]
         yield BinnedGroup(
-            window_start=row[0],
+            window_start=None if row[0] is None else row[0].astimezone(UTC),
             segment=segment,
             rows=rows,
             features=tuple(

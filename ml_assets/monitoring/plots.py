@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 # Newest windows shown: more do not fit a screen.
 _MAX_WINDOWS = 24
-_MAX_FEATURES = 30
+_MAX_FEATURES = 25
+_COLOURS = 64
+# Steps of PSI over threshold: few, so that the palette of a small file shows them as they are.
+_LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
 
 
 def markdown_image(png: bytes, alternative: str) -> str:
@@ -32,37 +35,42 @@ def markdown_image(png: bytes, alternative: str) -> str:
 def drift_heatmap(rows: Sequence[DriftRow]) -> bytes | None:
     """PSI by window and feature over all rows of a window, as PNG; None without rows.
 
-    Colours are relative to each cell's own threshold; cells beyond it are framed, cells with too
-    few rows to judge are grey.
+    Colours are relative to each cell's own threshold: from it on they are dark, and the number is
+    bold. Cells with too few rows to judge are grey. The newest windows and the features with the
+    largest values are shown.
     """
+    from matplotlib.colors import BoundaryNorm
+
     shown = [row for row in rows if row.segment == ALL]
     if not shown:
         return None
     windows = sorted({row.window_start for row in shown})[-_MAX_WINDOWS:]
-    peaks = {name: max(r.psi for r in shown if r.feature == name) for name in _names(shown)}
+    shown = [row for row in shown if row.window_start in windows]
+    peaks: dict[str, float] = {}
+    for row in shown:
+        peaks[row.feature] = max(row.psi, peaks.get(row.feature, 0.0))
     features = sorted(peaks, key=lambda name: -peaks[name])[:_MAX_FEATURES]
     excess = np.full((len(features), len(windows)), np.nan)
-    figure, axes = _figure(2.5 + 0.45 * len(windows), 1.6 + 0.26 * len(features))
+    figure, axes = _figure(3.2 + 0.45 * len(windows), 2.0 + 0.26 * len(features))
     for row in shown:
-        if row.window_start not in windows or row.feature not in features:
+        if row.feature not in features:
             continue
         y, x = features.index(row.feature), windows.index(row.window_start)
-        if row.threshold is not None:
-            excess[y, x] = row.psi / row.threshold
-        colour = "white" if row.threshold and row.psi > 0.7 * row.threshold else "black"
+        excess[y, x] = row.psi / row.threshold if row.threshold else np.nan
+        colour = "white" if excess[y, x] > 1.0 else "black"
         weight = "bold" if row.drifted else "normal"
-        axes.text(
-            x, y, f"{row.psi:.2f}", ha="center", va="center", size=6, color=colour, weight=weight
-        )
-    image = axes.imshow(excess, cmap="YlOrRd", vmin=0, vmax=1.5, aspect="auto")
+        number = axes.text(x, y, f"{row.psi:.2f}", ha="center", va="center", size=6)
+        number.set(color=colour, weight=weight)
+    norm = BoundaryNorm(_LEVELS, 256, extend="max")
+    image = axes.imshow(excess, cmap="YlOrRd", norm=norm, aspect="auto")
     axes.set_facecolor("lightgrey")
     axes.set_xticks(range(len(windows)), [f"{window:%Y-%m-%d}" for window in windows], rotation=90)
     axes.set_yticks(range(len(features)), features)
+    axes.tick_params(labelsize=7)
     axes.set_xlabel("window of the event time (UTC)")
     axes.set_ylabel("feature or prediction")
     figure.colorbar(image, ax=axes, label="PSI / its threshold")
-    title = f"{shown[0].model} v{shown[0].model_version}: drift (PSI; bold is drift)"
-    axes.set_title(title, size=9)
+    axes.set_title(f"{shown[0].model} v{shown[0].model_version}: PSI (bold: drift)", size=9)
     return _png(figure)
 
 
@@ -95,10 +103,6 @@ def performance_plot(rows: Sequence[PerformanceRow], metric: str) -> bytes | Non
     return _png(figure)
 
 
-def _names(rows: Sequence[DriftRow]) -> list[str]:
-    return list(dict.fromkeys(row.feature for row in rows))
-
-
 def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
     # Built without pyplot, which would keep figures alive and pick a backend of its own.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -110,6 +114,11 @@ def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
 
 
 def _png(figure: "Figure") -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    # A palette instead of full colour makes the file a quarter as large.
+    from PIL import Image
+
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png")
+    image = Image.open(full).convert("RGB").quantize(_COLOURS)
+    image.save(small, format="png", optimize=True)
+    return small.getvalue()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.connection import Lake
-from lakehouse.engine import new_engine
+from lakehouse.engine import file_engine
 from lakehouse.quoting import quote_identifier as quoted
 from ml_assets.frames import MISSING_CATEGORY, FeatureColumns
 from ml_assets.metrics import classification_metrics
@@ -54,7 +54,7 @@ def build_reference(
     """
     file = f"{training_set_path}/{FILE_NAME}"
     holdout = read_training_set(lake, training_set_path, role="holdout")
-    with new_engine(lake.config) as engine:
+    with file_engine(lake.config) as engine:
         segments = _segments(engine, spec, file)
         newest = engine.execute(
             f"select max({quoted(spec.event_time)}::timestamptz) from read_parquet($file)",  # noqa: S608

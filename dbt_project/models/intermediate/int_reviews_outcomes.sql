@@ -68,8 +68,8 @@ checked as (
 
 {% if is_incremental() %}
 
-    -- Whatever has the same key as a new row, or as a kept row whose file was replaced, is
-    -- ranked anew. The timestamp is part of the key; it is compared to skip files.
+    -- Whatever has the same key as a new row, or as a kept row whose file was replaced,
+    -- is ranked anew. The time is part of the key; it is compared to skip files.
     touched as (
 
         select

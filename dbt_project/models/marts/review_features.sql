@@ -18,10 +18,13 @@ reviews as (
 
 ),
 
-clean_reviews as (
+-- Materialized, or the engine would count anew for every column.
+clean_reviews as materialized (
 
     select
         reviews.*,
+        text_statistics(reviews.title) as title_counts,
+        text_statistics(reviews.text) as text_counts,
         clean_outcomes._assessed_snapshot_id
     from clean_outcomes
     inner join reviews
@@ -47,14 +50,14 @@ features as (
         helpful_vote,
         image_count,
         title is not null as has_title,
-        cast(coalesce(len(string_split_regex(title, '\s+')), 0) as integer) as title_words,
-        cast(len(string_split_regex(text, '\s+')) as integer) as text_words,
-        cast(length(text) as integer) as text_characters,
-        cast(length(text) - length(replace(text, '!', '')) as integer) as exclamation_marks,
-        cast(length(text) - length(replace(text, '?', '')) as integer) as question_marks,
-        length(regexp_replace(text, '\P{Lu}+', '', 'g'))
-        / nullif(length(regexp_replace(text, '\P{L}+', '', 'g')), 0) as uppercase_share,
-        length(regexp_replace(text, '\P{Nd}+', '', 'g')) / length(text) as digit_share,
+        coalesce(title_counts['words'], 0) as title_words,
+        text_counts['words'] as text_words,
+        text_counts['characters'] as text_characters,
+        text_counts['exclamation_marks'] as exclamation_marks,
+        text_counts['question_marks'] as question_marks,
+        text_counts['uppercase_letters']
+        / nullif(text_counts['letters'], 0) as uppercase_share,
+        text_counts['digits'] / text_counts['characters'] as digit_share,
         cast(month(review_at) as smallint) as review_month,
         _file,
         _load_id,

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo.copies import edited, near_duplicate
@@ -14,6 +14,7 @@ SENTENCES = {
 }
 
 
+@settings(deadline=None)
 @given(
     language=st.sampled_from(LANGUAGES),
     data=st.data(),

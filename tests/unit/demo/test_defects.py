@@ -1,5 +1,6 @@
 import html
 import json
+from pathlib import Path
 
 import ftfy
 import pytest
@@ -56,6 +57,15 @@ def test_only_quarantined_kinds_have_a_rule():
 
 def test_rates_leave_nine_lines_in_ten_plain():
     assert sum(defect.rate for defect in DEFECTS) < 0.1
+
+
+def test_the_page_on_demo_data_states_every_defect_with_its_rate_and_rule():
+    page = Path(__file__).parents[3] / "docs" / "demo-data.md"
+    rows = [line for line in page.read_text("utf-8").split("\n") if line.startswith("| `")]
+    assert len(rows) == len(DEFECTS)
+    for row, defect in zip(rows, DEFECTS, strict=True):
+        assert row.startswith(f"| `{defect.name}` | {defect.rate * 100:g} % |")
+        assert (defect.rule or "") in row
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo.defects import DEFECTS, EXACT_DUPLICATE, NEAR_DUPLICATE
@@ -12,6 +12,7 @@ def plan_of(rows, seed=0, sentences=3):
     return plan_defects(np.full(rows, sentences, dtype=np.int64), np.random.default_rng(seed))
 
 
+@settings(deadline=None)
 @given(rows=st.integers(1, 3_000), seed=st.integers(0, 2**32))
 def test_a_copied_line_is_plain_and_stands_earlier(rows, seed):
     plan = plan_of(rows, seed)

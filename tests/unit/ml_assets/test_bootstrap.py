@@ -114,6 +114,17 @@ def test_dealing_many_units_to_blocks_keeps_the_width(monkeypatch, grouped):
         assert interval.high - interval.low == pytest.approx(other.high - other.low, rel=0.15)
 
 
+@pytest.mark.parametrize("columns", [30, 3_000])
+def test_many_classes_are_dealt_to_fewer_blocks(columns):
+    label = np.zeros(30_000, int)
+
+    unit, n = bootstrap._units(label, None, columns=columns, seed=1)
+
+    assert n == 30_000
+    assert len(np.unique(unit)) == {30: 20_000, 3_000: 2_000}[columns]
+    assert np.ptp(np.bincount(unit)) <= 1
+
+
 def test_chunks_of_draws_do_not_change_which_rows_are_drawn(monkeypatch):
     label, probabilities = _rows(50, seed=6)
 

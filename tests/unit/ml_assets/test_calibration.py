@@ -49,6 +49,12 @@ def test_a_table_of_no_rows_has_empty_bins():
     assert {row.accuracy for row in table} == {None}
 
 
+def test_one_bin_holds_all_rows():
+    (only,) = reliability_table(np.array([0, 1]), np.array([[1.0, 0.0], [0.6, 0.4]]), bins=1)
+
+    assert (only.lower, only.upper, only.count, only.accuracy) == (0.0, 1.0, 2, 0.5)
+
+
 def test_a_table_without_bins_is_refused():
     with pytest.raises(TidemarkError, match="0 bins"):
         reliability_table(np.array([0]), np.array([[1.0, 0.0]]), bins=0)

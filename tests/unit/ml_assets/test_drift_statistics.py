@@ -47,6 +47,11 @@ def test_bins_that_are_empty_on_both_sides_change_nothing():
     assert chi_square(reference, current) == chi_square(REFERENCE, CURRENT)
 
 
+def test_a_bin_of_a_single_row_counts():
+    assert population_stability_index(np.array([10, 1]), np.array([10, 0])) > 0.0
+    assert chi_square(np.array([10, 1]), np.array([10, 0])).degrees_of_freedom == 1
+
+
 @given(_two_sides())
 def test_psi_and_jensen_shannon_are_symmetric_and_in_range(sides):
     reference, current = sides

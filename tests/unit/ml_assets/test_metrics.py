@@ -171,6 +171,21 @@ def test_32_bit_probabilities_give_the_same_metrics():
     assert single == pytest.approx(found, rel=1e-5)
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e6])
+def test_the_unit_of_the_weights_does_not_matter(unit):
+    label, probabilities = _rows(40, 5, seed=4)
+    weights = np.random.default_rng(5).uniform(0.1, 1.0, 40)
+
+    found, scaled = (
+        classification_metrics(
+            label, probabilities, classes=STARS, ordinal=True, weights=factor * weights
+        ).values()
+        for factor in (1.0, unit)
+    )
+
+    assert scaled == pytest.approx(found)
+
+
 def test_no_rows_are_refused():
     with pytest.raises(TidemarkError, match="no rows"):
         classification_metrics(np.array([], int), np.empty((0, 5)), classes=STARS, ordinal=True)
@@ -205,7 +220,8 @@ def test_an_unknown_metric_is_refused_with_the_nearest_name():
         metric_direction("zzz")
 
 
-def test_an_ordinal_metric_is_refused_for_classes_without_an_order():
-    assert metric_info("mean_absolute_error", ordinal=True).direction == "lower"
+@pytest.mark.parametrize("name", ["mean_absolute_error", "quadratic_weighted_kappa"])
+def test_an_ordinal_metric_is_refused_for_classes_without_an_order(name):
+    assert metric_info(name, ordinal=True) == METRICS[name]
     with pytest.raises(TidemarkError, match="ordered classes"):
-        metric_info("mean_absolute_error", ordinal=False)
+        metric_info(name, ordinal=False)

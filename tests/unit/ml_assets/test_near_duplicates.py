@@ -200,6 +200,10 @@ def test_values_that_are_no_texts_are_refused(texts):
         near_duplicate_groups(texts, seed=1)
 
 
+def test_the_least_similarity_joins_texts_with_little_in_common():
+    assert _groups(["a b c d", "d e f g", "h i j k"], similarity=0.1) == [0, 0, 1]
+
+
 @pytest.mark.parametrize("similarity", [0.0, 0.09, 1.1, float("nan")])
 def test_a_similarity_out_of_range_is_refused(similarity):
     with pytest.raises(TidemarkError, match="similarity"):

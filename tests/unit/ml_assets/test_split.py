@@ -151,6 +151,15 @@ def test_large_groups_are_balanced_by_single_rows():
     assert sorted(counts[:, 1]) == [17, 18, 30]
 
 
+def test_what_does_not_divide_evenly_goes_to_the_fold_of_fewest_rows():
+    # A pair of class 1 in one fold and a row of class 0 in the other; then three of class 1.
+    fold = group_k_folds(
+        np.array([0, 0, 1, 2, 3, 4]), np.array([1, 1, 0, 1, 1, 1]), folds=2, seed=1
+    )
+
+    assert np.bincount(fold).tolist() == [3, 3]
+
+
 def test_groups_of_one_class_go_to_different_folds():
     groups = np.repeat(np.arange(6), 5)
     label = np.repeat([0, 0, 0, 1, 1, 1], 5)
