@@ -1,16 +1,15 @@
 """Assets of the way from landed file to raw table, and what is known of each source."""
 
 from datetime import timedelta
-from typing import Any
 
 import dagster as dg
-from lakehouse.accounting import account
-from lakehouse.profiles import profile_source
 
 from dagster_project.platform import Platform
+from lakehouse.accounting import account
 from lakehouse.landing.files import list_landed
 from lakehouse.landing.ingest import ingest_files
 from lakehouse.landing.ledger import pending_files
+from lakehouse.profiles import profile_source
 from lakehouse.sources import Source
 
 _GROUP = "landing"

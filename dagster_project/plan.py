@@ -13,20 +13,12 @@ class ModelState:
 
     Attributes:
         name: The model.
-        spec_hash, features_version: As they are now.
-        trained_spec_hash, trained_features_version: Of the newest challenger; None without one.
-        newest_version: The newest challenger's number; None without one.
-        judged: Whether the gate has judged the newest challenger.
+        reason_to_train: Why it must be trained; None if it is up to date.
         unscored: Rows that wait for a score by the champion (all of them, when rescoring).
     """
 
     name: str
-    spec_hash: str
-    features_version: str
-    trained_spec_hash: str | None
-    trained_features_version: str | None
-    newest_version: int | None
-    judged: bool
+    reason_to_train: str | None
     unscored: int
 
 
@@ -79,7 +71,8 @@ def plan_run(state: PlatformState, *, retrain: Collection[str] = ()) -> tuple[St
         steps.append(Step("build", "dbt", reason))
     new_rows = bool(steps)
     for model in state.models:
-        training = _training_reason(model, asked=model.name in retrain)
+        asked = "it was asked for" if model.name in retrain else None
+        training = asked or model.reason_to_train
         if training:
             steps.append(Step("train", model.name, training))
         if training or new_rows or model.unscored:
@@ -96,20 +89,6 @@ def _build_reason(state: PlatformState) -> str | None:
         return f"loads {state.built_load + 1} to {state.newest_load} are not built yet"
     if state.manifest_hash != state.built_manifest_hash:
         return "the dbt project has changed since the last build"
-    return None
-
-
-def _training_reason(model: ModelState, *, asked: bool) -> str | None:
-    if asked:
-        return "it was asked for"
-    if model.newest_version is None:
-        return "there is no trained version yet"
-    if model.trained_spec_hash != model.spec_hash:
-        return f"the spec has changed since version {model.newest_version}"
-    if model.trained_features_version != model.features_version:
-        return f"the features' code has changed since version {model.newest_version}"
-    if not model.judged:
-        return f"version {model.newest_version} was not judged by the gate: its run did not finish"
     return None
 
 

@@ -113,6 +113,7 @@ class Platform:
             s3=settings.s3_access,
             sources=self.sources,
             specs=self.good_specs,
+            features_versions=self.runtime.features_versions,
             ingest_job=INGEST_JOB,
             retrain_job=retrain_job_name,
             webhook=settings.alert_webhook.get_secret_value() if settings.alert_webhook else None,

@@ -5,11 +5,10 @@ from dagster_project.platform import Platform
 from lakehouse.connection import Lake
 from lakehouse.landing.files import list_landed
 from lakehouse.landing.ledger import pending_files
-from ml_assets.algorithms.baseline import NAME as BASELINE
-from ml_assets.model_versions import champion_version, newest_version
+from ml_assets.model_versions import champion_version
 from ml_assets.scoring import count_unscored
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.hashing import spec_hash
+from ml_assets.staleness import training_state
 
 
 def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
@@ -39,25 +38,11 @@ def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
 
 
 def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool) -> ModelState:
-    newest, champion = newest_version(lake, spec.name), champion_version(lake, spec.name)
-    trained = newest if newest is not None and newest.algorithm != BASELINE else None
+    champion = champion_version(lake, spec.name)
+    state = training_state(lake, spec, platform.runtime.features_versions[spec.table])
     rescore = rescore or spec.scoring.rescore == "on_promotion"
     return ModelState(
         name=spec.name,
-        spec_hash=spec_hash(spec),
-        features_version=platform.runtime.features_versions[spec.table],
-        trained_spec_hash=trained.spec_hash if trained else None,
-        trained_features_version=trained.features_version if trained else None,
-        newest_version=trained.version if trained else None,
-        judged=trained is not None and _judged(lake, spec.name, trained.version),
+        reason_to_train=state.reason_to_train,
         unscored=count_unscored(lake, spec, champion.version, rescore=rescore) if champion else 0,
-    )
-
-
-def _judged(lake: Lake, model: str, version: int) -> bool:
-    return bool(
-        lake.rows(
-            "select 1 from lake.ops.promotions where model = ? and to_version = ? limit 1",
-            [model, version],
-        )
     )

@@ -305,10 +305,7 @@ def _scores(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> dg.Asse
         lake = runtime.open_lake()
         serving = champion_version(lake, spec.name)
         if serving is None:
-            raise TidemarkError(
-                f"{spec.name} has no champion to score with.",
-                hint="Run the training assets first: `tidemark run` does all in order.",
-            )
+            return _not_scored_yet(context, spec)
         rescore = _rescores(spec, context.run.tags)
         result = score_unscored(
             lake,
@@ -354,6 +351,22 @@ def _scores(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> dg.Asse
         )
 
     return scores
+
+
+def _not_scored_yet(context: dg.AssetExecutionContext, spec: ModelSpec) -> dg.MaterializeResult:
+    """Files came before the first training: not an error, the retraining sensor sees to it."""
+    text = f"{spec.name} has no champion yet; its first training scores all rows."
+    context.log.info(text)
+    return dg.MaterializeResult(
+        metadata={"rows_scored": 0, "model_version": 0},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="every_row_scored_once",
+                passed=True,
+                description=text,
+            )
+        ],
+    )
 
 
 def _drift(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
@@ -408,9 +421,7 @@ def _performance(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     return performance
 
 
-def _monitored(
-    context: dg.AssetExecutionContext, check: str, step: Any
-) -> dg.MaterializeResult:
+def _monitored(context: dg.AssetExecutionContext, check: str, step: Any) -> dg.MaterializeResult:
     for message in step.messages:
         context.log.warning(message)
     plot = {"plot": image(check, step.plot)} if step.plot else {}

@@ -15,7 +15,9 @@ class BundleModel:
     def __init__(self, model: FittedModel) -> None:
         self._model = model
 
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """A frame with `prediction`, `confidence` and, for numbers, `prediction_value`."""
         del params
         import pyarrow as pa

@@ -142,7 +142,9 @@ def _nothing_new(
     if counted:
         parts.append(f"causes that led to a retraining already: {len(counted)}")
     if ignored := [cause.kind for cause in causes if cause.kind not in policy.on]:
-        parts.append(f"causes that do not count: {len(ignored)} ({', '.join(sorted(set(ignored)))})")
+        parts.append(
+            f"causes that do not count: {len(ignored)} ({', '.join(sorted(set(ignored)))})"
+        )
     parts.append(f"the model is {_days(now - last_trained_at):.1f} days old")
     ids = sorted(cause.evidence_id for cause in causes)
     grounds = ("nothing new", last_trained_at.isoformat(), *ids)

@@ -1,46 +1,43 @@
 """Asks whether a model should be retrained: reads the evidence, decides, records the decision."""
 
+import hashlib
 import json
 from datetime import datetime
 
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
-from ml_assets.algorithms.baseline import NAME as BASELINE
 from ml_assets.model_versions import champion_version, newest_version
 from ml_assets.monitoring.run import current_evidence
 from ml_assets.retraining import RetrainingDecision, decide_retraining
 from ml_assets.spec.document import ModelSpec
+from ml_assets.staleness import training_state
 
 
-def consider_retraining(lake: Lake, spec: ModelSpec, *, now: datetime) -> RetrainingDecision | None:
-    """The decision on the model's present evidence, recorded; None if nothing new speaks for one.
+def consider_retraining(
+    lake: Lake, spec: ModelSpec, *, features_version: str, now: datetime
+) -> RetrainingDecision | None:
+    """The decision on what speaks for a training now, recorded; None if it stands there already.
 
-    A piece of evidence is decided once: it starts at most one retraining, whatever asks and
-    however often. Evidence that the cool-down put off is decided again when that is over.
+    Each ground is decided once: it starts at most one training, whatever asks and however often.
+    What the cool-down put off is decided again when that is over.
+
+    Args:
+        lake: The lake.
+        spec: The model's spec.
+        features_version: Identity of the code of the spec's table, as it is now.
+        now: The time (UTC).
     """
-    champion, newest = champion_version(lake, spec.name), newest_version(lake, spec.name)
-    if champion is None or newest is None or newest.algorithm == BASELINE:
+    known, labels = _labels(lake, spec, now=now)
+    if labels == 0:
         return None
-    decided = lake.rows(
-        "select evidence, retrain, decided_at, reason from lake.ops.retraining_decisions"
-        " where model = ? order by decided_at",
-        [spec.name],
+    decision = _by_staleness(lake, spec, features_version)
+    if decision is None:
+        decision = _by_evidence(lake, spec, known=known, labels=labels, now=now)
+    recorded = lake.rows(
+        "select 1 from lake.ops.retraining_decisions where model = ? and evidence_id = ? limit 1",
+        [spec.name, decision.evidence_id],
     )
-    acted = [row for row in decided if row[1]]
-    labels_then, labels_now = _labels(lake, spec, newest.training_set_hash, now=now)
-    decision = decide_retraining(
-        spec.retraining,
-        evidence=current_evidence(lake, spec, champion),
-        last_trained_at=newest.trained_at,
-        last_decision_retrained_at=acted[-1][2] if acted else None,
-        labels_new=labels_now - labels_then,
-        labels_at_training=labels_then,
-        decided_evidence_ids={name for row in acted for name in json.loads(row[0])},
-        now=now,
-    )
-    same = decided and decided[-1][3] == decision.reason
-    if not decision.evidence_ids or (same and not decision.retrain):
-        # Nothing speaks for it, or the answer is the one that stands there already.
+    if recorded:
         return None
     with lake.write(f"retraining decision {spec.name}") as write:
         write.connection.execute(
@@ -58,15 +55,56 @@ def consider_retraining(lake: Lake, spec: ModelSpec, *, now: datetime) -> Retrai
     return decision
 
 
-def _labels(
-    lake: Lake, spec: ModelSpec, training_set_hash: str, *, now: datetime
-) -> tuple[int, int]:
+def _by_staleness(lake: Lake, spec: ModelSpec, features_version: str) -> RetrainingDecision | None:
+    state = training_state(lake, spec, features_version)
+    if state.reason_to_train is None:
+        return None
+    grounds = f"{spec.name}|{state.spec_hash}|{features_version}|{state.newest_version}"
+    name = hashlib.sha256(grounds.encode()).hexdigest()[:16]
+    return RetrainingDecision(
+        retrain=True,
+        reason=f"Train: {state.reason_to_train}.",
+        evidence_ids=(),
+        evidence_id=name,
+    )
+
+
+def _by_evidence(
+    lake: Lake, spec: ModelSpec, *, known: int, labels: int, now: datetime
+) -> RetrainingDecision:
+    champion, newest = champion_version(lake, spec.name), newest_version(lake, spec.name)
+    acted = lake.rows(
+        "select evidence, decided_at from lake.ops.retraining_decisions"
+        # The first training, and those after a change of code, are nobody's retraining.
+        " where model = ? and retrain and evidence <> '[]' order by decided_at",
+        [spec.name],
+    )
+    return decide_retraining(
+        spec.retraining,
+        evidence=current_evidence(lake, spec, champion) if champion else [],
+        last_trained_at=newest.trained_at if newest else None,
+        last_decision_retrained_at=acted[-1][1] if acted else None,
+        labels_new=labels - known,
+        labels_at_training=known,
+        decided_evidence_ids={name for row in acted for name in json.loads(row[0])},
+        now=now,
+    )
+
+
+def _labels(lake: Lake, spec: ModelSpec, *, now: datetime) -> tuple[int, int]:
     """Labelled rows at the last training and now."""
     then = lake.rows(
         "select train_rows + holdout_rows + excluded_rows from lake.ml.training_sets"
-        " where model = ? and training_set_hash = ? limit 1",
-        [spec.name, training_set_hash],
+        " where model = ? order by created_at desc limit 1",
+        [spec.name],
     )
+    exists = lake.rows(
+        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'marts'"
+        " and table_name = ?",
+        [spec.table],
+    )
+    if not exists:
+        return 0, 0
     known = lake.rows(
         f"select count(*) from lake.marts.{quoted(spec.table)}"  # noqa: S608 - quoted names
         f" where {quoted(spec.label.column)} is not null"

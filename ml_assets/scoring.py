@@ -225,9 +225,10 @@ def _unscored_query(
     columns = ", ".join(
         quoted(name) for name in dict.fromkeys((spec.entity_key, *spec.features.columns))
     )
+    waiting = _not_scored(spec, champion.version, rescore=rescore)
     return (
         f"select {columns} from (from lake.marts.{quoted(spec.table)}"  # noqa: S608
-        f" at (version => {snapshot_id:d})) as feature where {_not_scored(spec, champion.version, rescore=rescore)}"
+        f" at (version => {snapshot_id:d})) as feature where {waiting}"
     )
 
 

@@ -19,6 +19,7 @@ class SensorContext:
         s3: Access to it.
         sources: The declared sources by name.
         specs: The models whose specs are good.
+        features_versions: By dbt model: identity of the code that it rests on.
         ingest_job: Name of the job that loads files and scores.
         retrain_job: Name of a model's retraining job.
         webhook: Where alerts are posted; None for the log only.
@@ -29,6 +30,7 @@ class SensorContext:
     s3: S3Config
     sources: Mapping[str, Source]
     specs: Mapping[str, ModelSpec]
+    features_versions: Mapping[str, str]
     ingest_job: str
     retrain_job: Callable[[str], str]
     webhook: str | None

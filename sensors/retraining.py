@@ -26,9 +26,14 @@ def retraining_sensor(platform: SensorContext, spec: ModelSpec) -> dg.SensorDefi
     def retraining(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if running := unfinished_run(context.instance, job):
             return dg.SkipReason(f"{spec.name} is being trained by run {running[:8]}.")
-        decision = consider_retraining(platform.open_lake(), spec, now=datetime.now(UTC))
+        decision = consider_retraining(
+            platform.open_lake(),
+            spec,
+            features_version=platform.features_versions[spec.table],
+            now=datetime.now(UTC),
+        )
         if decision is None:
-            return dg.SkipReason(f"{spec.name}: no new evidence.")
+            return dg.SkipReason(f"{spec.name}: nothing new since the last decision.")
         if not decision.retrain:
             return dg.SkipReason(f"{spec.name}: {decision.reason}")
         context.log.info(f"{spec.name}: retraining: {decision.reason}")

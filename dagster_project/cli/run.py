@@ -98,7 +98,12 @@ def _round(
 def _retraining_asked(platform: Platform, *, quiet: bool) -> list[str]:
     asked = []
     for name, spec in platform.good_specs.items():
-        decision = consider_retraining(platform.lake(), spec, now=datetime.now(UTC))
+        decision = consider_retraining(
+            platform.lake(),
+            spec,
+            features_version=platform.runtime.features_versions[spec.table],
+            now=datetime.now(UTC),
+        )
         if decision is None:
             continue
         if not quiet:

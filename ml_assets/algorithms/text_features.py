@@ -35,7 +35,7 @@ class FrequentTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             by_frequency = np.argsort(-frequency[kept], kind="stable")
             kept = np.sort(kept[by_frequency[: self.max_features]])
         # A text column without one frequent term still has to yield a column.
-        self.kept_: "NDArray[np.int64]" = kept if len(kept) else np.zeros(1, dtype=np.int64)
+        self.kept_: NDArray[np.int64] = kept if len(kept) else np.zeros(1, dtype=np.int64)
         return self
 
     def transform(self, matrix: "csr_matrix") -> "csr_matrix":

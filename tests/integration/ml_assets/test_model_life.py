@@ -55,6 +55,11 @@ def _train(world, spec, now=NOW):
     return built, trained, evaluated, verdict
 
 
+def _consider(world, spec, now):
+    version = world.provenance.features_version
+    return consider_retraining(world.lake, spec, features_version=version, now=now)
+
+
 def _score(world, spec, *, rescore=False, run_id="run-1", workers=1):
     champion = champion_version(world.lake, spec.name)
     return score_unscored(
@@ -92,7 +97,8 @@ def test_scores_are_what_the_kept_bundle_says(world, spec):
     _score(world, spec)
     stored = world.lake.table(
         "select feature.*, score.probabilities, score.prediction from lake.ml.scores_stars as score"
-        " join lake.marts.stars_features as feature on feature.entity_id = score.entity_key limit 50"
+        " join lake.marts.stars_features as feature on feature.entity_id = score.entity_key"
+        " limit 50"
     )
     model = load_bundle(Path(trained.version.bundle_path)).model
     np.testing.assert_allclose(
@@ -219,19 +225,22 @@ def test_drift_is_measured_judged_and_retrained_once(world, spec, append_drifted
     _score(world, spec)
     calm = drift_step(world.lake, spec, run_id="run-1", now=NOW)
     assert calm.messages == ()
-    assert consider_retraining(world.lake, spec, now=NOW) is None
+    assert not _consider(world, spec, NOW).retrain
+    assert _consider(world, spec, NOW) is None
     append_drifted()
     _score(world, spec, run_id="run-2")
     drifted = drift_step(world.lake, spec, run_id="run-2", now=NOW)
     assert any("text_words" in message for message in drifted.messages)
     assert drifted.plot is not None
     performance_step(world.lake, spec, run_id="run-2", now=NOW)
-    decision = consider_retraining(world.lake, spec, now=NOW + timedelta(days=30))
+    decision = _consider(world, spec, NOW + timedelta(days=30))
     assert decision is not None
     assert decision.retrain, decision.reason
-    assert consider_retraining(world.lake, spec, now=NOW + timedelta(days=31)) is None
-    recorded = world.lake.rows("select retrain from lake.ops.retraining_decisions")
-    assert recorded == [(True,)]
+    assert _consider(world, spec, NOW + timedelta(days=31)) is None
+    recorded = world.lake.rows(
+        "select retrain from lake.ops.retraining_decisions order by decided_at, snapshot_id"
+    )
+    assert recorded == [(False,), (True,)]
     assert world.lake.rows("select count(*) > 0 from lake.monitoring.alarms") == [(True,)]
 
 
