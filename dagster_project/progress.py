@@ -24,6 +24,10 @@ class Progress(Protocol):
         """A step ended."""
         ...
 
+    def made(self, step: str, asset: str) -> None:
+        """A step of many assets has made one of them."""
+        ...
+
     def note(self, step: str, message: str, *, warning: bool) -> None:
         """A step says something."""
         ...
@@ -55,6 +59,10 @@ class TerminalProgress:
         mark = "[green]✓[/]" if success else "[red]✗[/]"
         self._console.print(f"{mark} {escape(step)} [dim]{seconds:.1f} s[/]", highlight=False)
 
+    def made(self, step: str, asset: str) -> None:
+        """Shows the asset beside the spinner."""
+        self._status.update(f"[cyan]{escape(step)}[/] [dim]{escape(asset)}[/]")
+
     def note(self, step: str, message: str, *, warning: bool) -> None:
         """Prints what a step says, beneath the steps before it."""
         del step
@@ -69,6 +77,9 @@ class SilentProgress:
         """Nothing."""
 
     def step_ended(self, step: str, *, success: bool) -> None:
+        """Nothing."""
+
+    def made(self, step: str, asset: str) -> None:
         """Nothing."""
 
     def note(self, step: str, message: str, *, warning: bool) -> None:
@@ -97,11 +108,19 @@ class _ProgressHandler(logging.Handler):
         event = meta.get("dagster_event")
         step = str(meta.get("step_key") or "run")
         if event is None:
-            if record.levelno >= _SHOWN_LEVEL and meta.get("orig_message"):
+            message = str(meta.get("orig_message") or "")
+            if record.levelno >= _SHOWN_LEVEL and not _is_of_the_framework(step, message):
                 warning = record.levelno >= logging.WARNING
-                self._progress.note(step, str(meta["orig_message"]), warning=warning)
+                self._progress.note(step, message, warning=warning)
+        elif event.event_type_value == "ASSET_MATERIALIZATION":
+            self._progress.made(step, event.asset_key.to_user_string())
         elif event.event_type_value == "STEP_START":
             self._progress.step_started(step)
         elif event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE"):
             success = event.event_type_value == "STEP_SUCCESS"
             self._progress.step_ended(step, success=success)
+
+
+def _is_of_the_framework(step: str, message: str) -> bool:
+    """Whether Dagster or dagster-dbt says it, of their own workings, and not the platform."""
+    return not message or step.startswith("dbt_models") or message.startswith("Dependencies for")

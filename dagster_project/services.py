@@ -73,6 +73,8 @@ def service_environment(settings: Settings) -> dict[str, str]:
             "postgresql://", "postgresql+psycopg://", 1
         ),
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Its background jobs serve features that the platform does not use.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "TIDEMARK_STATE": str(settings.state),
         "PYTHONUNBUFFERED": "1",
     }

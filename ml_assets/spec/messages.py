@@ -81,7 +81,7 @@ def _unknown_field(path: FieldPath, loc: tuple[int | str, ...], source: SpecSour
         f"'{path[-1]}' is not a field here.",
         value=path[-1],
         allowed=", ".join(fields),
-        # What is given already is not what was meant: `lable` beside `table` is `label`.
+        # What the section has already is not what was meant.
         nearest=nearest_of(path[-1], [name for name in fields if name not in given]),
         at_key=True,
     )

@@ -23,25 +23,36 @@ RunDbt = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
+def dbt() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs dbt on the project with these arguments and this environment, whatever comes of it."""
+
+    def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        dbt = str(Path(sys.executable).parent / "dbt")
+        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        return subprocess.run(
+            [dbt, *arguments, *folders], env=env, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def dbt_target(short_folder: Path) -> Path:
     """One folder of artifacts for all tests, so that the project is parsed once."""
     return short_folder / "dbt"
 
 
 @pytest.fixture
-def run_dbt(lake_config: LakeConfig, dbt_target: Path) -> RunDbt:
+def run_dbt(lake_config: LakeConfig, dbt_target: Path, dbt: RunDbt) -> RunDbt:
     """Runs dbt on the test's lake; fails the test with dbt's own words unless told not to."""
 
-    def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).parent / "dbt"), *arguments]
-        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        result = subprocess.run(
-            command + folders,
-            env={**os.environ, **dbt_environment(lake_config, target_path=dbt_target)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(
+        *arguments: str, check: bool = True, unit_tests: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, **dbt_environment(lake_config, target_path=dbt_target)}
+        if unit_tests:
+            del env["DBT_EXCLUDE_RESOURCE_TYPES"]
+        result = dbt(*arguments, env=env)
         assert result.returncode == 0 or not check, result.stdout + result.stderr
         return result
 
@@ -59,7 +70,12 @@ class Landing:
         """Loads a version of a file in place of an earlier load; returns the new load's id."""
         self.loads += 1
         names = ", ".join(f'"{name}"' for name in SOURCE_COLUMNS)
-        marks = ", ".join("?" * len(SOURCE_COLUMNS))
+        marks = ", ".join("?" * (len(SOURCE_COLUMNS) + 3))
+        values = [
+            value
+            for line, row in enumerate(rows, 1)
+            for value in (*(row.get(name) for name in SOURCE_COLUMNS), file, line, self.loads)
+        ]
         with self.lake.write("test load") as write:
             connection = write.connection
             if supersedes is not None:
@@ -68,11 +84,12 @@ class Landing:
                     "update lake.ops.file_ledger set superseded_by = ? where load_id = ?",
                     [self.loads, supersedes],
                 )
-            for line, row in enumerate(rows, 1):
+            if rows:
                 connection.execute(
-                    f"insert into lake.raw.reviews ({names}, _file, _line, _loaded_at, _load_id)"
-                    f" values ({marks}, ?, ?, '2021-01-01 00:00:00+00', ?)",
-                    [*(row.get(name) for name in SOURCE_COLUMNS), file, line, self.loads],
+                    f"insert into lake.raw.reviews ({names}, _file, _line, _load_id, _loaded_at)"
+                    f" select *, '2021-01-01 00:00:00+00'"
+                    f" from (values {', '.join([f'({marks})'] * len(rows))})",
+                    values,
                 )
             connection.execute(
                 "insert into lake.ops.file_ledger values (?, 'reviews', 'b', ?, 'e', 'h', 0, ?, ?,"

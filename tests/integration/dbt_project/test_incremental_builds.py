@@ -132,8 +132,8 @@ def check(lake: Lake, history: History) -> None:
 def test_incremental_builds_equal_a_full_refresh(
     lake: Lake, landing: Any, run_dbt: Callable[..., Any]
 ) -> None:
-    history = History(landing, random.Random(20_260_101))
-    for loads in (3, 4, 1, 5):
+    history = History(landing, random.Random(20_260_101))  # noqa: S311 - not for secrets
+    for loads in (4, 5, 5):
         history.go_on(loads)
         run_dbt(*BUILD)
         check(lake, history)
@@ -141,20 +141,18 @@ def test_incremental_builds_equal_a_full_refresh(
     run_dbt(*BUILD, "--full-refresh")
     assert contents(lake) == incremental
     before = lake.snapshot_id()
-    run_dbt("build", "--exclude", "tag:after_scoring", "--exclude-resource-type", "unit_test")
+    run_dbt("build", "--exclude", "tag:after_scoring")
     assert lake.snapshot_id() == before, "a build without new loads has written to the lake"
 
 
 def test_builds_of_single_dbt_models_are_made_up_for_by_the_next_whole_build(
     lake: Lake, landing: Any, run_dbt: Callable[..., Any]
 ) -> None:
-    history = History(landing, random.Random(3))
+    history = History(landing, random.Random(3))  # noqa: S311 - not for secrets
     history.go_on(3)
     run_dbt(*BUILD)
     history.go_on(3)
     run_dbt("run", "--select", "int_reviews_outcomes", "review_features")
-    history.go_on(1)
-    run_dbt("run", "--select", "stg_reviews", "review_features")
     run_dbt("run", "--select", "int_reviews_outcomes", "--full-refresh")
     run_dbt(*BUILD)
     check(lake, history)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lakehouse.landing import csv_records, json_document, json_lines, json_rows, staging
 from lakehouse.landing.compression import UnreadableFileError
 from lakehouse.landing.detection import Detection, detect
+from lakehouse.landing.exact_numbers import with_marked_numbers
 from lakehouse.landing.json_document import BrokenDocumentError, json_values
 from lakehouse.landing.readers import stage_file
 from lakehouse.landing.staging import RejectedLine, StagedFile, Staging
@@ -226,6 +227,18 @@ def test_any_number_keeps_its_text_alone_and_nested(numbers: list[str], space: s
     read = _read("\n".join(lines).encode())
     assert read.values("a") == numbers
     assert read.values("b") == [f'[{number},"x"]' for number in numbers]
+
+
+@given(st.lists(st.text(st.sampled_from('{}[]",:-+.015eE \\\\aN\n'), max_size=14), min_size=50))
+@settings(max_examples=60, deadline=None)
+def test_marked_numbers_make_nothing_valid_or_invalid(inner: list[str]) -> None:
+    texts = [f'{{"a": {text}}}' for text in inner] + [f"{{{text}}}" for text in inner]
+    differing = _engine().execute(
+        "select text from (select unnest($1) as text, unnest($2) as marked)"
+        " where json_valid(text) <> json_valid(marked)",
+        [texts, [with_marked_numbers(text) for text in texts]],
+    )
+    assert differing.fetchall() == []
 
 
 _JSON = st.recursive(

@@ -67,10 +67,10 @@ def test_an_unknown_parameter_lists_those_of_the_chosen_algorithm() -> None:
 
 
 def test_a_mistyped_key_is_found_at_the_key_and_matched_with_what_is_missing() -> None:
-    errors = parse_spec(changed("label:", "lable:"), "x.yaml").errors
+    errors = parse_spec(changed("label:", "tablel:"), "x.yaml").errors
     assert [(error.line, error.column, error.field, error.nearest) for error in errors] == [
         (1, 1, "label", None),
-        (6, 1, "lable", "label"),
+        (6, 1, "tablel", "label"),
     ]
 
 
@@ -117,7 +117,7 @@ def test_a_wrong_value_is_reported_at_its_place(old: str, new: str, message: str
         ("[text_words]", "[review_at]", "features.numeric[0]: 'review_at' is the event time"),
         ("[text_words]", "[text]", "features.numeric[0]: 'text' is named twice (first under text)"),
         ("  text: [title, text]\n  numeric: [text_words]", "  text: []", "No feature is named."),
-        ("features: all", "features: [titel]", "monitors.features[0]: 'titel' is not a feature"),
+        ("features: all", "features: [titl]", "monitors.features[0]: 'titl' is not a feature"),
         ("[1, 2, 3, 4, 5]", "[1, 3, 2]", "6:34 label.classes: Ordinal classes go from low to high"),
         ("[1, 2, 3, 4, 5]", "[1, 1]", "label.classes[1]: '1' is named twice."),
         ("[1, 2, 3, 4, 5]", "[1, two]", "label.classes: Texts and whole numbers are mixed."),
@@ -255,7 +255,7 @@ def test_other_files_are_ignored_and_both_suffixes_are_read(tmp_path: Path) -> N
 
 
 def test_a_file_that_is_not_utf8_is_broken_under_its_file_name(tmp_path: Path) -> None:
-    (tmp_path / "Latin-1.yaml").write_bytes(b"name: caf\xe9")
+    (tmp_path / "Latin-1.yaml").write_bytes(b"name: x\xe9")
     (broken,) = load_specs(tmp_path).broken
     assert broken.name == "latin_1"
     assert "Cannot be read" in broken.errors[0].render()

@@ -1,0 +1,128 @@
+"""A running platform: servers and daemon as `tidemark up` starts them, on free ports."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Tidemark:
+    """The command line on a state folder of its own."""
+
+    environment: dict[str, str]
+    ui_port: int
+    mlflow_port: int
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs `tidemark` with the arguments."""
+        result = subprocess.run(
+            [Path(sys.executable).parent / "tidemark", *arguments],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+            cwd=ROOT,
+        )
+        if check and result.returncode != 0:
+            raise AssertionError(f"tidemark {arguments}:\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def rows(self, query: str) -> list[dict]:
+        """The rows of a query through `tidemark sql`."""
+        return json.loads(self.run("sql", "--json", query).stdout)
+
+    def wait_for(self, query: str, done: Callable[[list[dict]], bool], seconds: float):
+        """Waits until the query's rows satisfy the condition, and returns them.
+
+        A table that is not there yet counts as no rows.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            result = self.run("sql", "--json", query, check=False)
+            rows = json.loads(result.stdout) if result.returncode == 0 else []
+            if rows and done(rows):
+                return rows
+            if time.monotonic() > deadline:
+                logs = "\n".join(
+                    f"--- {log.name}\n" + log.read_text(errors="replace")[-4000:]
+                    for log in (Path(self.environment["TIDEMARK_STATE"]) / "logs").glob("*.log")
+                )
+                raise AssertionError(f"after {seconds} s: {query}\n{rows}{result.stderr}\n{logs}")
+            time.sleep(3)
+
+
+@pytest.fixture(scope="session")
+def tidemark(tmp_path_factory):
+    """The command line on an empty state folder; everything it started is stopped at the end."""
+    state = Path(tempfile.mkdtemp(prefix="tm-e2e-"))
+    config = state / "tidemark.toml"
+    config.touch()
+    ui_port, mlflow_port = _free_port(), _free_port()
+    command = Tidemark(
+        {
+            "TIDEMARK_CONFIG": str(config),
+            "TIDEMARK_STATE": str(state),
+            "TIDEMARK_UI_PORT": str(ui_port),
+            "TIDEMARK_MLFLOW_PORT": str(mlflow_port),
+        },
+        ui_port,
+        mlflow_port,
+    )
+    yield command
+    command.run("down")
+    shutil.rmtree(state, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def months(tmp_path_factory, tidemark) -> list[Path]:
+    """Twelve files of generated reviews, the last three drifted."""
+    folder = tmp_path_factory.mktemp("reviews")
+    tidemark.run("generate", str(folder), "--rows", "9000")
+    return sorted(folder.glob("*.jsonl"))
+
+
+@pytest.fixture(scope="session")
+def running(tidemark):
+    """The platform with its servers up."""
+    tidemark.run("up", "--detach")
+    return tidemark
+
+
+@pytest.fixture(scope="session")
+def scored(running, months):
+    """The months before the drift, landed and scored by nobody's command."""
+    running.run("land", "reviews", *map(str, months[:9]))
+    running.wait_for(
+        "select count(*) as n, (select count(*) from review_features) as clean from reviews_scored",
+        lambda rows: rows[0]["n"] > 0 and rows[0]["n"] == rows[0]["clean"],
+        600,
+    )
+    return running
+
+
+@pytest.fixture(scope="session")
+def drifted(scored, months):
+    """The drifted months landed, and the retraining that follows judged by the gate."""
+    version = scored.rows("select max(to_version) as version from promotions")[0]["version"]
+    scored.run("land", "reviews", *map(str, months[9:]))
+    scored.wait_for(f"select to_version from promotions where to_version > {version}", bool, 900)
+    return scored

@@ -1,0 +1,82 @@
+"""The real daemon: files that are dropped get scored; drifted ones raise the alarm and retrain."""
+
+import json
+import urllib.request
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+
+def test_a_dropped_file_is_scored_by_a_trained_champion(scored):
+    rows = scored.rows("select to_version, promoted, reason from promotions order by snapshot_id")
+    assert rows[0]["promoted"], "the baseline serves first"
+    assert len(rows) >= 2, "and a challenger was judged"
+    versions = scored.rows("select distinct model_version from scores_reviews_rating")
+    assert versions
+
+
+def test_each_first_training_was_asked_for_once(scored):
+    rows = scored.rows("select reason from retraining_decisions where retrain")
+    assert [row["reason"] for row in rows].count("Train: there is no trained version yet.") == 1
+
+
+def test_drift_raises_the_alarm_and_one_retraining(drifted):
+    alarms = drifted.rows("select kind, message from alarms where kind = 'drift'")
+    assert alarms
+    decisions = drifted.rows(
+        "select reason from retraining_decisions where retrain and evidence <> '[]'"
+    )
+    assert len(decisions) == 1, decisions
+
+
+def test_the_gate_has_given_its_verdict_in_words(drifted):
+    verdict = drifted.rows(
+        "select promoted, reason from promotions order by snapshot_id desc limit 1"
+    )[0]
+    assert verdict["reason"]
+
+
+def test_every_line_is_accounted_for(drifted):
+    rows = drifted.rows(
+        "select lines, balanced from row_accounting order by accounted_at desc limit 1"
+    )
+    assert rows == [{"lines": 9000, "balanced": True}]
+
+
+def test_sensors_are_on_and_freshness_is_declared(drifted):
+    query = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
+        sensors { name sensorState { status } }
+        assetNodes { assetKey { path } internalFreshnessPolicy { __typename } } } } } }"""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{drifted.ui_port}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        repository = json.load(response)["data"]["repositoriesOrError"]["nodes"][0]
+    sensors = {one["name"]: one["sensorState"]["status"] for one in repository["sensors"]}
+    assert {
+        "landed_files",
+        "retraining_reviews_rating",
+        "alert_on_failed_checks",
+        "alert_on_failed_runs",
+    } <= set(sensors)
+    assert set(sensors.values()) == {"RUNNING"}
+    fresh = {
+        "/".join(node["assetKey"]["path"])
+        for node in repository["assetNodes"]
+        if node["internalFreshnessPolicy"]
+    }
+    assert {"raw/reviews", "marts/review_features", "ml/scores_reviews_rating"} <= fresh
+
+
+def test_the_mlflow_ui_answers(drifted):
+    with urllib.request.urlopen(f"http://127.0.0.1:{drifted.mlflow_port}/", timeout=30) as page:
+        assert page.status == 200
+
+
+def test_status_shows_the_servers(drifted):
+    found = json.loads(drifted.run("status", "--json").stdout)
+    assert "process" in found["servers"]["dagster-daemon"]
+    assert found["models"][0]["model"] == "reviews_rating"
