@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dagster_dbt import dbt_assets as dbt_assets_of
 
 from dagster_project.dbt_failure import explained_failure
-from dagster_project.manifest import dbt_executable, manifest_file
+from dagster_project.manifest import dbt_executable, manifest_file, new_target
 from dagster_project.platform import Platform
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.quoting import quote_identifier
@@ -67,20 +67,17 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             profiles_dir=str(settings.dbt_project),
             dbt_executable=dbt_executable(),
         )
-        target = settings.state / "dbt" / "runs" / context.run_id / name
-        scratch = target / "scratch.duckdb"
-        target.mkdir(parents=True, exist_ok=True)
-        os.environ.update(dbt_environment(config, scratch_file=scratch, target_path=target))
+        target = new_target(settings, context.run_id, name)
+        os.environ.update(dbt_environment(config, target_path=target))
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
             invocation = dbt.cli(
-                ["build", "--exclude-resource-type", "unit_test"],
+                ["build"],
                 context=context,
                 target_path=target,
                 raise_on_error=False,
             )
             for event in invocation.stream():
                 yield _counted(platform, context, event)
-        scratch.unlink(missing_ok=True)
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
         if name == "dbt_models":

@@ -11,15 +11,12 @@ from lakehouse.engine import catalog_secret_options
 _SECRET = "DBT_ENV_SECRET_"  # noqa: S105 - a prefix of names
 
 
-def dbt_environment(
-    config: LakeConfig, *, target_path: Path, scratch_file: Path | None = None
-) -> dict[str, str]:
+def dbt_environment(config: LakeConfig, *, target_path: Path) -> dict[str, str]:
     """The variables that dbt needs in addition to the process's own environment.
 
     Args:
         config: The lake that dbt builds in.
         target_path: Folder of dbt's artifacts and logs, outside the dbt project.
-        scratch_file: Not used: dbt's temporary tables are in memory.
     """
     return {
         "DBT_TIDEMARK_LAKE": config.model_dump_json(

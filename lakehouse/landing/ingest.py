@@ -66,8 +66,9 @@ def ingest_files(
         closing(staging_engine(lake.config, scratch)) as engine,
     ):
         known = known_versions(lake, files)
-        for batch in _batches(files):
-            folder = scratch / "batch"
+        for number, batch in enumerate(_batches(files)):
+            # A path of its own: DuckDB keeps pages of files that it has read, by path and time.
+            folder = scratch / str(number)
             folder.mkdir()
             prepared = [
                 prepare_file(

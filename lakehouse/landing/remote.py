@@ -95,8 +95,9 @@ class RemoteLanding:
             if _status(error) == _NOT_FOUND:
                 return None
             raise
-        value = head["Metadata"].get(_CONTENT_HASH)
-        return None if value is None else str(value)
+        # Some servers return the names with capitals.
+        metadata = {name.lower(): str(value) for name, value in head["Metadata"].items()}
+        return metadata.get(_CONTENT_HASH)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

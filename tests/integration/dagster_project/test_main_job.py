@@ -166,7 +166,8 @@ def test_the_drift_asked_for_one_retraining(demo):
 def test_every_clean_row_has_one_current_score(demo):
     platform, truth, _, _ = demo
     counts = platform.lake().rows(
-        "select count(*), count(distinct review_id), min(model_version) from lake.marts.reviews_scored"
+        "select count(*), count(distinct review_id), min(model_version)"
+        " from lake.marts.reviews_scored"
     )
     champion = platform.lake().rows(
         "select max(to_version) from lake.ops.promotions where promoted"
