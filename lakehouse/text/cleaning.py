@@ -2,9 +2,8 @@
 
 import html
 import re
-from functools import cache
 from html.entities import html5
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,22 +79,5 @@ def _character(entity: re.Match[str]) -> str:
 def _without_mojibake(text: str) -> str:
     import ftfy
 
-    return str(ftfy.fix_encoding(text, _mojibake_only()))
-
-
-@cache
-def _mojibake_only() -> Any:
-    """The settings under which ftfy repairs wrongly decoded text and restyles nothing."""
-    import ftfy
-
-    return ftfy.TextFixerConfig(
-        unescape_html=False,
-        remove_terminal_escapes=False,
-        fix_latin_ligatures=False,
-        fix_character_width=False,
-        uncurl_quotes=False,
-        fix_line_breaks=False,
-        remove_control_chars=False,
-        normalization=None,
-        explain=False,
-    )
+    # Only this of ftfy's repairs: the others restyle quotes, widths and ligatures.
+    return str(ftfy.fix_encoding(text))

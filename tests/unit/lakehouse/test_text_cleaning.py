@@ -4,7 +4,7 @@ import re
 import ftfy
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lakehouse.text import cleaning
@@ -90,6 +90,7 @@ fragments = st.one_of(
 
 
 @given(st.lists(st.one_of(st.none(), st.lists(fragments).map("".join)), max_size=8))
+@example(["a\u2028b", "a\x0bb", "a\x7fb", "a\x85b", "\ufeffab", "a\u3000", "a\n", "\ta", "aÃ b"])
 def test_an_array_is_cleaned_as_its_elements_are(texts: list[str | None]) -> None:
     cleaned = clean_texts(pa.array(texts, pa.string()))
     assert cleaned.to_pylist() == [clean_text(text) for text in texts]
@@ -105,5 +106,11 @@ def test_clean_text_has_no_control_characters_and_no_margins(text: str) -> None:
 
 
 @given(st.lists(st.one_of(fragments, st.sampled_from(sorted(MOJIBAKE)))).map("".join))
+@example("aÃ b")
+@example("a Â b")
+@example("Ã a")
+@example("Œ.")
+@example("œ ")
+@example("\x9f")
 def test_the_quick_look_for_mojibake_misses_nothing(text: str) -> None:
     assert ftfy.badness.is_bad(text) <= bool(re.search(cleaning._MOJIBAKE, text))

@@ -1,4 +1,6 @@
 # ruff: noqa: RUF001 - Chinese has a comma of its own
+import unicodedata
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -27,6 +29,8 @@ SENTENCES = {
     "zh": "这个应用程序非常好用，我每天都在使用。",
     "ja": "このアプリはとても便利で毎日使っています。",
 }
+# The same letters, their accents written as characters of their own.
+DECOMPOSED = [unicodedata.normalize("NFD", SENTENCES[code]) for code in ("es", "pt", "fr")]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,12 @@ def test_a_sentence_is_recognised(language: str) -> None:
 @pytest.mark.parametrize("text", ["", " ", "ok", "Good", "12345", "👍👍👍", "!!!", "\x00"])
 def test_what_is_too_short_to_tell_is_undetermined(text: str) -> None:
     assert detect_language(text) == UNDETERMINED
+
+
+@pytest.mark.parametrize("position", range(3))
+def test_decomposed_accents_make_no_difference(position: int) -> None:
+    composed = unicodedata.normalize("NFC", DECOMPOSED[position])
+    assert classify([DECOMPOSED[position]])[1] == classify([composed])[1]
 
 
 def test_shouting_is_recognised_as_the_same_language() -> None:
@@ -74,7 +84,8 @@ def test_batches_and_chunks_do_not_change_the_answers() -> None:
 
 @given(
     st.lists(
-        st.one_of(st.text(max_size=60), st.sampled_from(sorted(SENTENCES.values()))), max_size=12
+        st.one_of(st.text(max_size=60), st.sampled_from([*SENTENCES.values(), *DECOMPOSED])),
+        max_size=12,
     )
 )
 def test_a_batch_is_classified_as_the_library_classifies_each_text(
