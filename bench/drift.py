@@ -28,9 +28,9 @@ def prepare(folder: Path, rows: int) -> None:
             *("uppercase_share", "digit_share"),
         ),
     )
-    query = f"from read_parquet('{folder / FEATURES}')"
+    query, parameters = "from read_parquet($file)", {"file": str(folder / FEATURES)}
     with duckdb.connect() as engine:
-        bins = lay_bins(engine, columns, rows=query, sample=query, parameters={})
+        bins = lay_bins(engine, columns, rows=query, sample=query, parameters=parameters)
     (folder / _BINS).write_text(json.dumps([asdict(one) for one in bins]))
 
 

@@ -29,6 +29,7 @@ def tidemark(inputs: Path, output: Path) -> None:
     from lakehouse.landing.files import list_landed
     from lakehouse.landing.preparation import prepare_file
     from lakehouse.landing.staging import staging_engine
+    from lakehouse.quoting import quote_literal
     from lakehouse.sources import load_sources
 
     config = LakeConfig(
@@ -49,9 +50,10 @@ def tidemark(inputs: Path, output: Path) -> None:
             )
             if prepared.staged is None:
                 raise RuntimeError(f"{file.key} was not read: {prepared.reason}")
+            target = output / f"{number}.parquet"
             staged = [str(path) for path in prepared.staged.rows]
             engine.execute(
-                f"copy (from read_parquet($staged)) to '{output / f'{number}.parquet'}'",
+                f"copy (from read_parquet($staged)) to {quote_literal(str(target))}",
                 {"staged": staged},
             )
 
@@ -68,11 +70,15 @@ def duckdb(inputs: Path, output: Path) -> None:
     """One statement a file."""
     import duckdb as engine
 
+    from lakehouse.quoting import quote_literal
+
     with engine.connect(config={"threads": "2"}) as connection:
         for file in sorted((inputs / SOURCE).glob("*.jsonl")):
+            target = output / f"{file.stem}.parquet"
             connection.execute(
-                f"copy (from read_json('{file}', format='newline_delimited'))"
-                f" to '{output / f'{file.stem}.parquet'}'"
+                "copy (from read_json($file, format='newline_delimited'))"
+                f" to {quote_literal(str(target))}",
+                {"file": str(file)},
             )
 
 

@@ -20,11 +20,14 @@ def prepare(folder: Path, rows: int) -> None:
     """The reviews' texts as they landed."""
     import duckdb
 
+    from lakehouse.quoting import quote_literal
+
     write_readable_reviews(folder, rows)
     with duckdb.connect() as engine:
         engine.execute(
-            f"copy (select text from read_json('{folder}/*.jsonl', format='newline_delimited'))"
-            f" to '{folder / _TEXTS}'"
+            "copy (select text from read_json($files, format='newline_delimited'))"  # noqa: S608
+            f" to {quote_literal(str(folder / _TEXTS))}",
+            {"files": str(folder / "*.jsonl")},
         )
 
 
@@ -45,7 +48,7 @@ def tidemark(inputs: Path, output: Path) -> None:
 
 
 def by_row(inputs: Path, output: Path) -> None:
-    """ftfy and py3langid on one text after the other, with our languages and confidence."""
+    """The libraries on one text after the other, with our languages and confidence."""
     import ftfy
     import pyarrow as pa
     import pyarrow.parquet as pq

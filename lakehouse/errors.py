@@ -1,5 +1,8 @@
 """The one base class of errors that a user is meant to read."""
 
+from functools import partial
+from typing import Any
+
 
 class TidemarkError(Exception):
     """Something the user can act on: what is wrong, and what to do about it.
@@ -17,6 +20,10 @@ class TidemarkError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions pickle their positional arguments only; worker processes send these back.
+        return partial(type(self), hint=self.hint), (self.message,)
 
     def __str__(self) -> str:
         return f"{self.message}\nHint: {self.hint}"

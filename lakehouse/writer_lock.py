@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import psycopg
 
@@ -63,7 +63,8 @@ def _still_locked(postgres_url: str, wait_seconds: float) -> TidemarkError:
     who = (
         "another process"
         if holder is None
-        else f"'{holder.purpose}' (server process {holder.process_id}) since {holder.since} UTC"
+        else f"'{holder.purpose}' (server process {holder.process_id})"
+        f" since {holder.since:%Y-%m-%d %H:%M:%S} UTC"
     )
     return TidemarkError(
         f"The lake's writer lock is held by {who}; gave up after {wait_seconds:.0f} s.",
@@ -79,11 +80,14 @@ def lock_holder(postgres_url: str) -> LockHolder | None:
             "select application_name, pid, query_start from pg_locks"
             " join pg_stat_activity using (pid)"
             " where locktype = 'advisory' and granted and objsubid = 1"
+            " and database = (select oid from pg_database where datname = current_database())"
             " and classid::bigint = %s and objid::bigint = %s",
             (high, low),
         ).fetchone()
     if row is None:
         return None
     return LockHolder(
-        purpose=str(row[0]).removeprefix(_NAME_PREFIX), process_id=int(row[1]), since=row[2]
+        purpose=str(row[0]).removeprefix(_NAME_PREFIX),
+        process_id=int(row[1]),
+        since=row[2].astimezone(UTC),
     )

@@ -86,6 +86,11 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None) -> Bundle:
         raise _changed(manifest_file, expected_hash, bundle_hash)
     manifest = json.loads(manifest_file.read_text())
     for name, expected in manifest["files"].items():
+        if not (folder / name).exists():
+            raise TidemarkError(
+                f"The model in {folder} is incomplete: {name} is missing.",
+                hint="Restore the lake's artifacts, or train the model again.",
+            )
         found = _sha256(folder / name)
         if found != expected:
             raise _changed(folder / name, expected, found)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from lakehouse.connection import Lake, LakeWrite
 from lakehouse.errors import TidemarkError
@@ -48,23 +49,27 @@ class TableCommitter:
         if not files:
             return 0
         schema, name = table
-        published = self._publish(files, f"{schema}/{name}/{run_id}")
+        # Added files stay as they are: an encrypted lake takes the rows instead, encrypting them.
+        by_file = not self.lake.config.encrypted
+        if by_file:
+            # A run that is tried again names its files as before; those are in the table.
+            files = self._publish(files, f"{schema}/{name}/{run_id}-{uuid4().hex[:8]}")
         with self.lake.write(f"append to {schema}.{name}") as write:
-            known = self._rows_known(write, table, published)
-            if known == 0 and not self.lake.config.encrypted:
-                for file in published:
+            known = self._rows_known(write, table, files)
+            if known == 0 and by_file:
+                for file in files:
                     write.connection.execute(
                         f"call ducklake_add_data_files('lake', {quote_literal(name)},"
                         f" {quote_literal(file)}, schema => {quote_literal(schema)})"
                     )
             else:
-                # Added files would stay unencrypted, and could not leave single rows out.
+                # An added file could not leave single rows out.
                 write.connection.execute(
                     f"insert into lake.{quoted(schema)}.{quoted(name)} by name"  # noqa: S608
                     f" select * from read_parquet(?) as fresh where not exists"
                     f" (from lake.{quoted(schema)}.{quoted(name)} as present"
                     f" where {self._same_key()})",
-                    [published],
+                    [files],
                 )
         return rows - known
 

@@ -110,6 +110,10 @@ class LocalEngine:
                         "A worker died; %d of %d tasks run again (attempt %d of %d).",
                         len(waiting), len(tasks), attempt + 1, retries,
                     )  # fmt: skip
+                except BaseException:
+                    # What has not started would only delay the news.
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
             if not waiting:
                 return
         raise TidemarkError(

@@ -25,8 +25,8 @@ _TABLE_END = 0x33480
 def text_statistics(text: str | None) -> dict[str, int] | None:
     """The `STATISTICS` of a text; None for None.
 
-    Characters are Unicode code points, letters, upper case and digits are Unicode's (categories L,
-    Lu and Nd), words are what white space separates.
+    Characters are Unicode code points; letters, upper case and decimal digits are Unicode's; words
+    are what white space separates.
 
     >>> text_statistics("WOW! Isn't it 24 €?")
     {'characters': 19, 'words': 5, 'letters': 9, 'uppercase_letters': 4, 'digits': 2, \

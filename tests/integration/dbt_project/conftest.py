@@ -99,13 +99,23 @@ class Landing:
         return self.loads
 
 
+@pytest.fixture(scope="session")
+def landing_in() -> Callable[[Lake], Landing]:
+    """Creates an empty `raw.reviews` in a lake, and returns a way to load rows into it."""
+
+    def create(lake: Lake) -> Landing:
+        columns = ", ".join(f'"{name}" varchar' for name in SOURCE_COLUMNS)
+        with lake.write("raw table") as write:
+            write.connection.execute(
+                f"create table lake.raw.reviews ({columns}, _file varchar not null,"
+                " _line bigint not null, _loaded_at timestamptz not null, _load_id bigint not null)"
+            )
+        return Landing(lake)
+
+    return create
+
+
 @pytest.fixture
-def landing(lake: Lake) -> Landing:
-    """An empty `raw.reviews` and a way to load rows into it."""
-    columns = ", ".join(f'"{name}" varchar' for name in SOURCE_COLUMNS)
-    with lake.write("raw table") as write:
-        write.connection.execute(
-            f"create table lake.raw.reviews ({columns}, _file varchar not null,"
-            " _line bigint not null, _loaded_at timestamptz not null, _load_id bigint not null)"
-        )
-    return Landing(lake)
+def landing(lake: Lake, landing_in: Callable[[Lake], Landing]) -> Landing:
+    """A way to load rows into the `raw.reviews` of the test's lake."""
+    return landing_in(lake)

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from lakehouse.config import LakeConfig
+from lakehouse.config import LakeConfig, S3Config
 from lakehouse.connection import Lake
 from lakehouse.dbt_environment import dbt_environment
+from lakehouse.tables import create_tables
 
 pytestmark = pytest.mark.integration
 
 PASSWORD = "a-password-that-nobody-may-read"  # noqa: S105 - what the tests look for
 GOOD = {
     "rating": "4.0",
-    "title": "Caf&eacute;",
+    "title": "&iexcl;Hola!",
     "text": "Un lugar maravilloso para pasar la tarde",
     "images": "[]",
     "asin": "B1",
@@ -35,7 +36,7 @@ def test_dbt_unit_and_data_tests_pass_on_good_and_bad_rows(
     assert lake.rows(
         "select text, title, language, rating, title_words, uppercase_share, image_count,"
         " strftime(review_at, '%Y-%m-%d %H:%M:%S.%g') from lake.marts.review_features"
-    ) == [(GOOD["text"], "Café", "es", 4, 1, 1 / 34, 0, "2020-09-13 12:26:40.123")]
+    ) == [(GOOD["text"], "¡Hola!", "es", 4, 1, 1 / 34, 0, "2020-09-13 12:26:40.123")]
     assert lake.rows(
         "select rating_raw, rules from lake.intermediate.int_reviews_quarantined order by _line"
     ) == [("6", ["rating_out_of_range"]), (None, ["rating_not_a_number", "text_missing"])]
@@ -83,3 +84,24 @@ def test_secrets_are_in_no_output_and_no_file_whether_the_lake_answers_or_not(
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     written = [result.stdout.encode(), result.stderr.encode(), *(p.read_bytes() for p in files)]
     assert not any(PASSWORD.encode() in text for text in written)
+
+
+@pytest.fixture
+def s3_lake_config(lake_config: LakeConfig, s3_server: S3Config, s3_bucket: str) -> LakeConfig:
+    return lake_config.model_copy(update={"data_path": f"{s3_bucket}/lake/", "s3": s3_server})
+
+
+def test_dbt_builds_in_a_lake_on_s3(
+    s3_lake_config: LakeConfig,
+    tmp_path: Path,
+    dbt: Callable[..., Any],
+    landing_in: Callable[[Lake], Any],
+) -> None:
+    lake = Lake(s3_lake_config)
+    create_tables(lake)
+    landing_in(lake).load("file", [GOOD])
+    env = {**os.environ, **dbt_environment(s3_lake_config, target_path=tmp_path)}
+    result = dbt("run", "--exclude", "tag:after_scoring", env=env)
+    assert result.returncode == 0, result.stdout
+    assert lake.rows("select count(*) from lake.marts.review_features") == [(1,)]
+    lake.close()

@@ -18,6 +18,8 @@ DEFECTS: dict[str, dict[str, str | None]] = {
     "rating_not_a_number": {"rating": "five"},
     "timestamp_invalid": {"timestamp": None},
     "user_missing": {"user_id": " "},
+    # Not part of what makes two rows the same review.
+    "helpful_vote_invalid": {"helpful_vote": "-1"},
 }
 TABLES = {
     "staging.stg_reviews": "*",

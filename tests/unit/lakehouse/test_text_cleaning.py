@@ -18,7 +18,7 @@ MOJIBAKE = set("".join(ftfy.badness.MOJIBAKE_CATEGORIES.values()) + "ÂÃÎÐ€
     ("dirty", "clean"),
     [
         ("It&#39;s &quot;5&#34; &lt;wide&gt;", 'It\'s "5" <wide>'),
-        ("caf&eacute; &#x20AC;5", "café €5"),
+        ("&iexcl;hola! &#x20AC;5", "¡hola! €5"),
         ("R&amp;amp;D", "R&D"),
         ("&amp;amp;amp;", "&amp;"),
         ("rock&parades; fish&chips; &copy2024", "rock&parades; fish&chips; &copy2024"),

@@ -17,7 +17,7 @@ def counted_one_by_one(text: str | None) -> dict[str, int] | None:
         "words": len(text.split()),
         "letters": sum(category.startswith("L") for category in categories),
         "uppercase_letters": categories.count("Lu"),
-        "digits": categories.count("Nd"),
+        "digits": sum(map(str.isdecimal, text)),
         "exclamation_marks": text.count("!"),
         "question_marks": text.count("?"),
     }
