@@ -176,7 +176,7 @@ def _row_accounting(
     @dg.asset(
         key=key,
         deps=[raw_key(source.name), outcomes_key],
-        group_name=_GROUP,
+        group_name="operations",
         kinds={"table"},
         description="Where every line went: clean, quarantined, duplicate or rejected.",
         check_specs=[

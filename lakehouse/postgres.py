@@ -1,8 +1,11 @@
 """The embedded Postgres: started when needed, shared by all processes, stopped on request."""
 
+import fcntl
 import os
 import subprocess
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,9 +71,27 @@ def start_server(data_folder: Path) -> PostmasterStatus:
             " or TIDEMARK_POSTGRES to the URL of a Postgres of your own.",
         )
     data_folder.parent.mkdir(parents=True, exist_ok=True)
+    with _sole_starter(data_folder):
+        return running_server(data_folder) or _started(data_folder)
+
+
+@contextmanager
+def _sole_starter(data_folder: Path) -> Iterator[None]:
+    """Keeps other processes from starting a server beside it inside the block."""
+    folder = os.open(data_folder.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _started(data_folder: Path) -> PostmasterStatus:
+    _remove_stale_pid_file(data_folder)
     try:
         _running_package_server(data_folder)
-    except (subprocess.SubprocessError, OSError, RuntimeError) as error:
+    # The package asserts where a server is still recovering.
+    except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:
         raise TidemarkError(
             f"The embedded Postgres on {data_folder} did not start: {error}",
             hint=f"Read {data_folder / 'log'}; is the disk full, or the folder not yours?",
@@ -82,6 +103,23 @@ def start_server(data_folder: Path) -> PostmasterStatus:
             hint=f"Read {data_folder / 'log'}, then run the command again.",
         )
     return status
+
+
+def _remove_stale_pid_file(data_folder: Path) -> None:
+    """Removes the pid file that a killed server left, if no process of that server is alive.
+
+    Its number may belong to another process by now, as it often does in a restarted container;
+    the package and Postgres itself would take that one for the running server.
+    """
+    file = data_folder / "postmaster.pid"
+    if not file.exists():
+        return
+    import psutil
+
+    # Postgres and all its processes work in the data folder.
+    folder = str(data_folder.resolve())
+    if not any(process.info["cwd"] == folder for process in psutil.process_iter(["cwd"])):
+        file.unlink(missing_ok=True)
 
 
 def _running_package_server(data_folder: Path) -> Any:

@@ -51,9 +51,10 @@ def encoding_of(sample: bytes, *, at_end: bool = True) -> Encoding | None:
 def _utf16_by_zeros(sample: bytes) -> Encoding | None:
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     needed = max(2, len(sample) // 2 * _UTF16_ZERO_SHARE)
-    if odd >= needed and odd > 20 * even:
+    # Letters such as U+0100 put some zeros on the other side.
+    if odd >= needed and odd > 4 * even:
         return "utf-16-le"
-    if even >= needed and even > 20 * odd:
+    if even >= needed and even > 4 * odd:
         return "utf-16-be"
     return None
 

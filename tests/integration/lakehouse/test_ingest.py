@@ -223,13 +223,15 @@ def test_too_many_columns_reject_the_file_that_brings_them(
     assert zone.check_adds_up() == (2, 1, 1, 0)
 
 
-def test_a_source_may_declare_more_columns_later(zone: Zone) -> None:
+def test_a_source_may_declare_more_columns_later(
+    zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     zone.put("x.jsonl", '{"id": 1}\n')
     zone.ingest()
     ensure_raw_table(zone.lake, Source(name="a", columns=("id", "text", "new")))
-    before = zone.lake.snapshot_id()
+    # What is there needs no writer lock.
+    monkeypatch.setattr(zone.lake, "write", None)
     ensure_raw_table(zone.lake, Source(name="a", columns=("id", "NEW")))
-    assert zone.lake.snapshot_id() == before
     assert zone.lake.rows("select id, new from lake.raw.a") == [("1", None)]
 
 

@@ -34,6 +34,7 @@ def _text(tmp_path: Path, content: bytes, name: str = "file") -> bytes:
         ("“quoted” €", "cp1252", "cp1252"),
         ('{"a": "año"}', "utf-16-le", "utf-16-le"),
         ('{"a": "año"}', "utf-16-be", "utf-16-be"),
+        ('{"a": "ĀĀ"}', "utf-16-be", "utf-16-be"),
         ("id,مراجعة\n1,تطبيق رائع\n", "utf-16", "utf-16-le"),
     ],
 )

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.landing import csv_records, json_document, json_lines, json_rows, staging
@@ -186,7 +186,8 @@ def test_every_line_that_is_no_object_is_rejected_with_its_number() -> None:
     ]
 
 
-def test_values_keep_their_text() -> None:
+@pytest.mark.parametrize("neighbour", ["1", "1.10"])
+def test_values_keep_their_text(neighbour: str) -> None:
     values = {
         "12345678901234567890": "12345678901234567890",
         "123456789012345678901234567890": "123456789012345678901234567890",
@@ -199,6 +200,9 @@ def test_values_keep_their_text() -> None:
         "0.00001": "0.00001",
         "0.12345678901234567890": "0.12345678901234567890",
         "123456789012345.678": "123456789012345.678",
+        "1234567.1234567": "1234567.1234567",
+        "12345678.123456789": "12345678.123456789",
+        "0.0001": "0.0001",
         "100000000000000000000.0": "100000000000000000000.0",
         "true": "true",
         "null": None,
@@ -210,7 +214,7 @@ def test_values_keep_their_text() -> None:
         '[1.10, {"x" : 2.50, "y": "1.10"}]': '[1.10,{"x":2.50,"y":"1.10"}]',
         '{"x": {"y": [null, true]}}': '{"x":{"y":[null,true]}}',
     }
-    content = "\n".join(f'{{"b": 1.10, "a": {value}}}' for value in values)
+    content = "\n".join(f'{{"b": {neighbour}, "a": {value}}}' for value in values)
     assert _read(content.encode()).values("a") == list(values.values())
 
 
@@ -230,6 +234,7 @@ def test_any_number_keeps_its_text_alone_and_nested(numbers: list[str], space: s
 
 
 @given(st.lists(st.text(st.sampled_from('{}[]",:-+.015eE \\\\aN\n'), max_size=14), min_size=50))
+@example(['"\\0', '"\\', "1 : 2", '"x" 1', "01", "1.5.5"])
 @settings(max_examples=60, deadline=None)
 def test_marked_numbers_make_nothing_valid_or_invalid(inner: list[str]) -> None:
     texts = [f'{{"a": {text}}}' for text in inner] + [f"{{{text}}}" for text in inner]
@@ -327,7 +332,7 @@ def test_keys_that_are_values_do_not_become_thousands_of_columns() -> None:
 
 
 def test_a_line_over_the_limit_is_rejected_alone() -> None:
-    pieces = list(whole_lines([b"a\nbb", b"bbbb", b"bb\nc\n", b"d"], limit=5))
+    pieces = list(whole_lines([b"a\nbb", b"bbbb", b"bb", b"bb\nc\n", b"d"], limit=5))
     assert [(piece.data, piece.overlong) for piece in pieces] == [
         (b"a\n", False),
         (b"bbbbbb", True),

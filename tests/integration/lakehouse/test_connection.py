@@ -1,0 +1,232 @@
+"""Writes commit whole or not at all, readers see no half write, a lost Postgres is survived."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+from pydantic import SecretStr
+
+from lakehouse.config import LakeConfig
+from lakehouse.connection import Lake, open_lake
+from lakehouse.errors import TidemarkError
+from lakehouse.postgres import server_url, start_server, stop_server
+from lakehouse.writer_lock import lock_holder
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).resolve().parents[3]
+# Reads until told to stop, and prints each distinct number of rows that it has seen.
+_READER = """
+import sys, select
+from lakehouse.config import LakeConfig
+from lakehouse.connection import Lake
+lake = Lake(LakeConfig.model_validate_json(sys.argv[1]), read_only=True)
+seen = []
+while not select.select([sys.stdin], [], [], 0)[0]:
+    counts = lake.rows("select (select count(*) from lake.a), (select count(*) from lake.b)")[0]
+    if counts not in seen:
+        seen.append(counts)
+        print(counts, flush=True)
+"""
+
+
+@pytest.fixture
+def bare_lake(lake_config):
+    """A lake with one empty table and none of the platform's own."""
+    lake = Lake(lake_config)
+    with lake.write("make t") as write:
+        write.connection.execute("create table lake.t (n integer, snapshot_id bigint)")
+    yield lake
+    lake.close()
+
+
+def _insert(write, n: int) -> None:
+    write.connection.execute("insert into lake.t values (?, ?)", [n, write.snapshot_id])
+
+
+def _as_json(config: LakeConfig) -> str:
+    return config.model_copy(
+        update={"postgres_url": config.postgres_url.get_secret_value()}
+    ).model_dump_json(warnings=False)
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_write_that_fails_inside_leaves_nothing(bare_lake, failure):
+    before = bare_lake.snapshot_id()
+    with pytest.raises(failure), bare_lake.write("failing") as write:
+        _insert(write, 1)
+        raise failure
+    assert bare_lake.rows("from lake.t") == []
+    assert bare_lake.snapshot_id() == before
+    assert lock_holder(bare_lake.config.postgres_url.get_secret_value()) is None
+    with bare_lake.write("next") as write:
+        _insert(write, 2)
+    assert bare_lake.rows("select n from lake.t") == [(2,)]
+
+
+def test_a_statement_that_fails_takes_those_before_it_along(bare_lake):
+    with pytest.raises(duckdb.CatalogException), bare_lake.write("failing") as write:
+        _insert(write, 1)
+        write.connection.execute("insert into lake.no_such_table values (1)")
+    assert bare_lake.rows("from lake.t") == []
+
+
+def test_several_statements_make_one_snapshot_with_the_purpose(bare_lake):
+    with bare_lake.write("three rows") as write:
+        for n in range(3):
+            _insert(write, n)
+    assert bare_lake.snapshot_id() == write.snapshot_id
+    assert bare_lake.rows("select distinct snapshot_id from lake.t") == [(write.snapshot_id,)]
+    newest = bare_lake.rows(
+        "select author, commit_message from lake.snapshots() where snapshot_id = ?",
+        [write.snapshot_id],
+    )
+    assert newest == [("tidemark", "three rows")]
+
+
+def test_the_snapshot_named_in_a_write_is_the_one_it_makes_after_other_writers(
+    bare_lake, lake_config
+):
+    other = Lake(lake_config)
+    for n in range(3):
+        for writer in (bare_lake, other):
+            with writer.write("one row") as write:
+                _insert(write, n)
+            assert writer.snapshot_id() == write.snapshot_id
+    other.close()
+    # Each row appears with the snapshot that it names, and not before.
+    for n, snapshot in bare_lake.rows("select n, snapshot_id from lake.t"):
+        one = "select count(*) from lake.t at (version => {}) where n = ? and snapshot_id = ?"
+        assert bare_lake.rows(one.format(snapshot), [n, snapshot]) == [(1,)]
+        assert bare_lake.rows(one.format(snapshot - 1), [n, snapshot]) == [(0,)]
+
+
+def test_threads_that_write_at_once_lose_nothing(bare_lake):
+    def write_one(n: int) -> None:
+        with bare_lake.write(f"row {n}") as write:
+            _insert(write, n)
+
+    threads = [threading.Thread(target=write_one, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bare_lake.rows("select n from lake.t order by n") == [(0,), (1,), (2,), (3,)]
+    assert bare_lake.rows("select count(distinct snapshot_id) from lake.t") == [(4,)]
+
+
+def test_a_reader_in_another_process_never_sees_half_a_write(bare_lake):
+    with bare_lake.write("two tables") as write:
+        write.connection.execute("create table lake.a (n integer)")
+        write.connection.execute("create table lake.b (n integer)")
+    reader = subprocess.Popen(
+        [sys.executable, "-c", _READER, _as_json(bare_lake.config)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    seen = [reader.stdout.readline()]
+    for _ in range(4):
+        with bare_lake.write("both") as write:
+            write.connection.execute("insert into lake.a from range(10)")
+            write.connection.execute("insert into lake.b from range(10)")
+        seen.append(reader.stdout.readline())
+    rest, _ = reader.communicate("\n")
+    counts = [line.strip("()\n").split(", ") for line in [*seen, *rest.splitlines()]]
+    assert reader.returncode == 0
+    assert counts == [[str(10 * n), str(10 * n)] for n in range(5)]
+
+
+def test_a_read_only_lake_refuses_writes(bare_lake, lake_config):
+    reader = Lake(lake_config, read_only=True)
+    with pytest.raises(duckdb.Error, match="read-only"):
+        reader.rows("insert into lake.t values (1, 1)")
+    reader.close()
+
+
+def test_parameters_go_by_position_and_by_name(bare_lake):
+    assert bare_lake.rows("select ?, ?", [1, "a'b"]) == [(1, "a'b")]
+    assert bare_lake.rows("select $x", {"x": 2}) == [(2,)]
+
+
+def test_tables_come_as_arrow(bare_lake):
+    table = bare_lake.table("select range as n from range(3)")
+    assert table.column("n").to_pylist() == [0, 1, 2]
+
+
+def test_a_closed_lake_opens_again_on_use(bare_lake):
+    bare_lake.close()
+    bare_lake.close()
+    assert bare_lake.rows("select count(*) from lake.t") == [(0,)]
+
+
+def test_a_process_has_one_lake_for_a_configuration(lake_config):
+    assert open_lake(lake_config) is open_lake(lake_config.model_copy())
+    assert open_lake(lake_config) is not open_lake(lake_config.model_copy(update={"threads": 1}))
+
+
+def test_a_transaction_that_cannot_roll_back_gives_up_its_connection(bare_lake):
+    with pytest.raises(ValueError, match="inside"), bare_lake.write("failing") as write:
+        _insert(write, 1)
+        write.connection.execute("rollback")
+        raise ValueError("inside")
+    assert bare_lake.rows("from lake.t") == []
+    with bare_lake.write("next") as write:
+        _insert(write, 2)
+    assert bare_lake.rows("select n from lake.t") == [(2,)]
+
+
+def test_the_lake_goes_on_after_postgres_was_killed_and_started(short_folder):
+    folder = Path(tempfile.mkdtemp(prefix="tm-"))
+    status = start_server(folder / "pg")
+    lake = Lake(
+        LakeConfig(
+            postgres_url=SecretStr(server_url(status, "postgres")),
+            data_path=f"{folder / 'lake'}/",
+            state_folder=short_folder / "state",
+            memory_limit="1GB",
+        )
+    )
+    with lake.write("make t") as write:
+        write.connection.execute("create table lake.t as select 1 as n")
+    its_own = [p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(folder / "pg")]
+    with pytest.raises(TidemarkError, match="does not answer"), lake.write("cut off") as write:
+        write.connection.execute("insert into lake.t values (2)")
+        os.kill(status.pid, signal.SIGKILL)
+        psutil.wait_procs(its_own, timeout=30)
+    for attempt in (lambda: lake.rows("from lake.t"), lambda: lake.write("x").__enter__()):
+        with pytest.raises(TidemarkError, match="does not answer") as raised:
+            attempt()
+        assert "starts the embedded Postgres" in raised.value.hint
+    start_server(folder / "pg")
+    assert lake.rows("from lake.t") == [(1,)]
+    with lake.write("row") as write:
+        write.connection.execute("insert into lake.t values (3)")
+    assert lake.rows("from lake.t order by n") == [(1,), (3,)]
+    lake.close()
+    stop_server(folder / "pg")
+    shutil.rmtree(folder)
+
+
+def test_an_encrypted_lake_writes_files_that_only_its_catalog_opens(lake_config, tmp_path):
+    import pyarrow.parquet as pq
+
+    config = lake_config.model_copy(update={"encrypted": True})
+    lake = Lake(config)
+    with lake.write("rows") as write:
+        write.connection.execute("create table lake.t as select range as n from range(1000)")
+    lake.close()
+    files = list(tmp_path.rglob("*.parquet"))
+    assert files
+    for file in files:
+        assert file.read_bytes()[:4] != b"PAR1"
+        with pytest.raises(OSError, match="(?i)encrypt"):
+            pq.read_table(file)
+    again = Lake(config)
+    assert again.rows("select count(*), sum(n) from lake.t") == [(1000, 499500)]
+    again.close()

@@ -1,0 +1,118 @@
+"""The engine: limits kept, extensions out of their wheels, secrets quoted."""
+
+import duckdb
+import pytest
+from pydantic import SecretStr
+
+from lakehouse import engine
+from lakehouse.config import LakeConfig, S3Config
+from lakehouse.engine import (
+    catalog_secret_options,
+    create_s3_secret,
+    extensions,
+    file_engine,
+    install_extensions,
+    new_engine,
+)
+from lakehouse.errors import TidemarkError
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def config(tmp_path):
+    return LakeConfig(
+        postgres_url=SecretStr("postgresql:///nothing"),
+        data_path=f"{tmp_path}/",
+        state_folder=tmp_path / "state",
+        memory_limit="300MB",
+        threads=1,
+    )
+
+
+def _setting(connection: duckdb.DuckDBPyConnection, name: str) -> object:
+    return connection.execute("select current_setting(?)", [name]).fetchone()[0]
+
+
+def _loaded(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    query = "select extension_name from duckdb_extensions() where loaded"
+    return {row[0] for row in connection.execute(query).fetchall()}
+
+
+def test_limits_time_zone_and_folders_are_the_settings_own(config):
+    with file_engine(config) as connection:
+        assert _setting(connection, "threads") == 1
+        assert _setting(connection, "memory_limit") == "286.1 MiB"
+        assert _setting(connection, "TimeZone") == "UTC"
+        assert _setting(connection, "temp_directory") == str(config.temporary_folder)
+        assert _setting(connection, "autoinstall_known_extensions") is False
+
+
+def test_reading_files_loads_none_of_the_lake_s_extensions(config):
+    with file_engine(config) as connection:
+        assert not {"ducklake", "postgres_scanner"} & _loaded(connection)
+
+
+def test_extensions_are_installed_from_wheels_into_the_state_folder(config):
+    install_extensions(config)
+    installed = {file.name for file in config.extension_folder.rglob("*.duckdb_extension")}
+    assert installed == {"ducklake.duckdb_extension", "postgres_scanner.duckdb_extension"}
+    with new_engine(config) as connection:
+        assert {"ducklake", "postgres_scanner"} <= _loaded(connection)
+
+
+def test_a_remote_lake_needs_the_s3_extensions_too(config):
+    remote = config.model_copy(update={"data_path": "s3://bucket/lake/"})
+    assert extensions(config) == ("postgres_scanner", "ducklake")
+    assert set(extensions(remote)) - set(extensions(config)) == {"httpfs", "aws"}
+    with file_engine(remote) as connection:
+        names = connection.execute("select name from duckdb_secrets()").fetchall()
+        assert {"httpfs", "aws"} <= _loaded(connection)
+    assert names == [("tidemark_s3",)]
+
+
+@pytest.mark.parametrize("name", ["no_such_thing", "os"])
+def test_a_missing_wheel_is_named_with_its_version(name):
+    with pytest.raises(TidemarkError, match=f"no installed extension '{name}'") as raised:
+        engine._extension_file(name)
+    assert f"=={duckdb.__version__}" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("s3", "expected"),
+    [
+        (
+            S3Config(
+                endpoint="http://127.0.0.1:9000/",
+                access_key=SecretStr("it's"),
+                secret_key=SecretStr("x"),
+            ),
+            {"endpoint=127.0.0.1:9000", "use_ssl=false", "url_style=path", "key_id=it's"},
+        ),
+        (
+            S3Config(
+                endpoint="https://s3.example",
+                region="eu-x",
+                path_style=False,
+                access_key=SecretStr("k"),
+                secret_key=SecretStr("x"),
+            ),
+            {"endpoint=s3.example", "use_ssl=true", "url_style=vhost", "region=eu-x"},
+        ),
+    ],
+)
+def test_the_s3_secret_says_what_the_settings_say(config, s3, expected):
+    with file_engine(config.model_copy(update={"data_path": "s3://b/"})) as connection:
+        create_s3_secret(connection, config.model_copy(update={"s3": s3}))
+        text = connection.execute("select secret_string from duckdb_secrets()").fetchone()[0]
+    assert expected <= set(text.split(";"))
+    assert "secret=x" not in text
+
+
+def test_the_catalog_s_parts_become_a_secret_s_options(config):
+    url = SecretStr("postgresql://me:p%40ss@db.example:5433/lake?connect_timeout=3")
+    full = config.model_copy(update={"postgres_url": url})
+    assert catalog_secret_options(full) == {
+        "host": "db.example", "port": "5433", "database": "lake", "user": "me", "password": "p@ss",
+    }  # fmt: skip
+    assert catalog_secret_options(config) == {"database": "nothing"}

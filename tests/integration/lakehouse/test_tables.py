@@ -1,0 +1,41 @@
+"""The platform's own tables: made where missing, left alone where they are."""
+
+import pytest
+
+from lakehouse.connection import Lake
+from lakehouse.tables import SCHEMAS, TABLES, create_tables
+
+pytestmark = pytest.mark.integration
+
+
+def _tables(lake: Lake) -> set[str]:
+    rows = lake.rows(
+        "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'lake'"
+    )
+    return {row[0] for row in rows}
+
+
+def test_all_tables_and_schemas_are_there(lake):
+    schemas = {
+        row[0]
+        for row in lake.rows(
+            "select schema_name from information_schema.schemata where catalog_name = 'lake'"
+        )
+    }
+    assert set(SCHEMAS) <= schemas
+    assert _tables(lake) == set(TABLES)
+
+
+def test_making_them_again_writes_nothing(lake):
+    before = lake.snapshot_id()
+    create_tables(lake)
+    assert lake.snapshot_id() == before
+
+
+def test_only_what_is_missing_is_made_and_rows_stay(lake):
+    with lake.write("test") as write:
+        write.connection.execute("insert into lake.ops.audit values (now(), 'a', 'b', 'c', 'd')")
+        write.connection.execute("drop table lake.ops.run_costs")
+    create_tables(lake)
+    assert _tables(lake) == set(TABLES)
+    assert lake.rows("select actor from lake.ops.audit") == [("a",)]
