@@ -17,8 +17,6 @@ from lakehouse.quoting import quote_identifier
 from lakehouse.writer_lock import writer_lock
 
 AFTER_SCORING = "tag:after_scoring"
-# Two builds of the same dbt models at once fail in their renames.
-_POOL = "dbt"
 
 
 class _Translator(DagsterDbtTranslator):
@@ -55,7 +53,6 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         dagster_dbt_translator=_Translator(
             settings=DagsterDbtTranslatorSettings(enable_source_tests_as_checks=False)
         ),
-        pool=_POOL,
     )
     def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
         lake = platform.lake()

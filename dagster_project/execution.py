@@ -1,11 +1,14 @@
 """Runs a plan: the plan's assets in one Dagster run in this process, with progress."""
 
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
+from dagster_project.dead_runs import PROCESS_TAG, close_dead_runs, this_process
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
 from dagster_project.jobs import dbt_keys, source_keys
@@ -22,20 +25,20 @@ _LOGGER = "progress"
 def execute(
     platform: Platform, steps: Sequence[Step], *, rescore: bool, progress: Progress
 ) -> RunOutcome:
-    """Runs the steps' assets; failures are in the outcome, not raised."""
+    """Runs the steps' assets; failures of steps are in the outcome, not raised.
+
+    Runs that were killed before are closed first: Dagster would show them as running for ever.
+    """
     definitions = build_definitions(platform, loggers={_LOGGER: progress_logger(progress)})
     job = definitions.resolve_implicit_global_asset_job_def()
-    tags = {"tidemark/started_by": "tidemark run"}
+    tags = {"tidemark/started_by": "tidemark run", PROCESS_TAG: this_process()}
     if rescore:
         tags[RESCORE_TAG] = "true"
-    log = platform.settings.log_folder / "run.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     with (
         open_instance(platform.settings) as instance,
-        log.open("a") as output,
-        # dbt's lines are in the log and in Dagster's events; the terminal shows the steps.
-        redirect_stdout(output),
+        _output_in(platform.settings.log_folder / "run.log"),
     ):
+        close_dead_runs(instance)
         result = job.execute_in_process(
             instance=instance,
             asset_selection=_asset_keys(platform, steps),
@@ -49,6 +52,20 @@ def execute(
         errors=tuple(_errors(result)),
         failed_checks=tuple(_failed_checks(result)),
     )
+
+
+@contextmanager
+def _output_in(log: Path) -> Iterator[None]:
+    """What dbt, Dagster and libraries print goes to the log; the terminal shows the steps."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", buffering=1) as output:
+        handler = logging.StreamHandler(output)
+        logging.getLogger().addHandler(handler)
+        try:
+            with redirect_stdout(output), redirect_stderr(output):
+                yield
+        finally:
+            logging.getLogger().removeHandler(handler)
 
 
 def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:

@@ -52,9 +52,10 @@ def _config(settings: Settings) -> dict[str, Any]:
         "storage": {"postgres": {"postgres_url": {"env": POSTGRES_VARIABLE}}},
         "telemetry": {"enabled": False},
         "run_monitoring": {"enabled": True, "start_timeout_seconds": 180},
-        # A long training must not keep new files out; pools keep two dbt builds, or two
-        # trainings of one model, from running at once.
-        "concurrency": {"runs": {"max_concurrent_runs": 3}, "pools": {"default_limit": 1}},
+        # A long training must not keep new files out. No pools: the writer lock serialises dbt
+        # builds and commits and frees itself, while a killed run would keep its pool's slot and
+        # block every run behind it.
+        "concurrency": {"runs": {"max_concurrent_runs": 3}},
         "compute_logs": {
             "module": "dagster._core.storage.local_compute_log_manager",
             "class": "LocalComputeLogManager",

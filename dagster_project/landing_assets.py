@@ -69,7 +69,6 @@ def _raw_table(platform: Platform, source: Source) -> dg.AssetsDefinition:
                 description="No file had to be rejected as a whole.",
             ),
         ],
-        pool="landing",
     )
     def raw_table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         lake = platform.lake()

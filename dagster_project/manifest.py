@@ -119,7 +119,8 @@ def _parse(settings: Settings, target: Path) -> None:
     )  # fmt: skip
     if result.returncode != 0:
         raise TidemarkError(
-            f"dbt cannot parse {settings.dbt_project}:\n{_last_lines(result.stdout)}",
+            f"dbt cannot parse {settings.dbt_project}:\n"
+            f"{_last_lines(result.stdout or result.stderr)}",
             hint="Correct the file named above; `tidemark check` looks again.",
         )
 

@@ -103,7 +103,7 @@ def start(settings: Settings, service: Service) -> subprocess.Popen[bytes]:
         )
     file = _pid_file(settings, service.name)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{process.pid}\n{_start_time(process.pid)}\n")
+    file.write_text(f"{process.pid}\n{process_start(process.pid)}\n")
     return process
 
 
@@ -155,7 +155,7 @@ def running_pid(settings: Settings, name: str) -> int | None:
     lines = file.read_text().split()
     pid = int(lines[0])
     _reap(pid)
-    return pid if _start_time(pid) == " ".join(lines[1:]) else None
+    return pid if process_start(pid) == " ".join(lines[1:]) else None
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
@@ -173,7 +173,7 @@ def _reap(pid: int) -> None:
         return
 
 
-def _start_time(pid: int) -> str:
+def process_start(pid: int) -> str:
     """When the process started, to tell it from a later one with the same number."""
     import psutil
 

@@ -14,6 +14,8 @@ from lakehouse.quoting import quote_literal
 CATALOG_SECRET = "tidemark_catalog"  # noqa: S105 - the name of a secret, not its value
 _LOCAL_EXTENSIONS = ("postgres_scanner", "ducklake")
 _S3_EXTENSIONS = ("httpfs", "aws")
+# The engine encrypts only with the cryptography that this one brings.
+_ENCRYPTING_EXTENSIONS = ("httpfs",)
 
 
 def file_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
@@ -44,14 +46,16 @@ def file_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
 def new_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory with the lake's extensions loaded and its limits set, nothing attached."""
     engine = file_engine(config)
-    for name in _LOCAL_EXTENSIONS:
+    for name in extensions(config):
         _load_extension(engine, name, config.extension_folder)
     return engine
 
 
 def extensions(config: LakeConfig) -> tuple[str, ...]:
     """The extensions that the lake's places need."""
-    return _LOCAL_EXTENSIONS + (_S3_EXTENSIONS if config.is_remote else ())
+    if config.is_remote:
+        return _LOCAL_EXTENSIONS + _S3_EXTENSIONS
+    return _LOCAL_EXTENSIONS + (_ENCRYPTING_EXTENSIONS if config.encrypted else ())
 
 
 def install_extensions(config: LakeConfig) -> None:

@@ -1,6 +1,5 @@
 """The one base class of errors that a user is meant to read."""
 
-from functools import partial
 from typing import Any
 
 
@@ -23,7 +22,14 @@ class TidemarkError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle their positional arguments only; worker processes send these back.
-        return partial(type(self), hint=self.hint), (self.message,)
+        return _rebuilt, (type(self), self.message, self.hint)
 
     def __str__(self) -> str:
         return f"{self.message}\nHint: {self.hint}"
+
+
+def _rebuilt(kind: type[TidemarkError], message: str, hint: str) -> TidemarkError:
+    """The error as it was, past the constructors of subclasses, which take other arguments."""
+    error = kind.__new__(kind, message)
+    TidemarkError.__init__(error, message, hint=hint)
+    return error

@@ -17,10 +17,14 @@ _POSTGRES_GONE = (
     "terminating connection",
     "connection to server",
     "failed to commit ducklake transaction: failed to execute",
+    # Only a session that is gone cannot be rolled back.
+    'failed to execute query "rollback"',
     "the connection is closed",
     "connection refused",
     "the database system is",
 )
+# What a path out of the settings leads to when it is wrong, or not the user's to write.
+_UNUSABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
@@ -41,12 +45,23 @@ def explained(forget_connection: Callable[[], None]) -> Iterator[None]:
 
 
 def explanation_of(error: BaseException) -> TidemarkError | None:
-    """What a user should read for an engine's error, or None where it needs no translation.
+    """What a user should read for an error, or None where it needs no translation.
+
+    The errors that it was raised from count too, since libraries wrap what the engine said.
 
     >>> print(explanation_of(OSError(28, "No space left on device")))
     The disk is full: [Errno 28] No space left on device
     Hint: Free some space and run the command again: nothing half-done was kept.
     """
+    found = None
+    link: BaseException | None = error
+    while link is not None and found is None:
+        found = _explanation_of_one(link)
+        link = link.__cause__ or link.__context__
+    return found
+
+
+def _explanation_of_one(error: BaseException) -> TidemarkError | None:
     text = str(error)
     lowered = text.lower()
     first_line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
@@ -55,12 +70,31 @@ def explanation_of(error: BaseException) -> TidemarkError | None:
             f"The disk is full: {first_line}",
             hint="Free some space and run the command again: nothing half-done was kept.",
         )
+    if "secret validation failure" in lowered:
+        return TidemarkError(
+            "There are no keys for the lake's S3 storage: neither in the settings nor in the AWS"
+            " credential chain.",
+            hint="Set TIDEMARK_S3_ACCESS_KEY and TIDEMARK_S3_SECRET_KEY, or give the machine a"
+            " role or profile.",
+        )
     gone = isinstance(error, psycopg.OperationalError) or _any_in(_POSTGRES_GONE, lowered)
     if gone:
         return TidemarkError(
             f"Postgres, which holds the lake's catalog, does not answer: {first_line}",
             hint="Run the command again: it starts the embedded Postgres, and what was not"
             " committed is done anew. For a server of your own, check TIDEMARK_POSTGRES.",
+        )
+    if isinstance(error, psycopg.ProgrammingError) and "connection info string" in lowered:
+        # Without the text, which may hold the password.
+        return TidemarkError(
+            "The URL of Postgres cannot be read.",
+            hint="Write TIDEMARK_POSTGRES as postgresql://user:password@host:5432/database.",
+        )
+    if isinstance(error, OSError) and error.filename and error.errno in _UNUSABLE:
+        return TidemarkError(
+            f"{error.filename} cannot be used: {error.strerror}.",
+            hint="Check that path and the settings that name folders: TIDEMARK_STATE,"
+            " TIDEMARK_LAKE, TIDEMARK_LANDING, TIDEMARK_SPECS, TIDEMARK_DBT_PROJECT.",
         )
     return None
 

@@ -97,7 +97,6 @@ def _training_set(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> d
                 description="No hold-out row is older than a training row or nearly repeats one.",
             )
         ],
-        pool=_pool(spec),
     )
     def training_set(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
@@ -144,7 +143,6 @@ def _challenger(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         group_name=spec.name,
         kinds={"mlflow", "lightgbm" if spec.algorithm.name == "lightgbm" else "scikitlearn"},
         description=f"A new version, fitted by `{spec.algorithm.name}` on the training rows.",
-        pool=_pool(spec),
     )
     def challenger(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
@@ -153,7 +151,7 @@ def _challenger(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         trained = train_challenger(
             lake,
             spec,
-            _required_training_set(runtime, spec),
+            _required_training_set(runtime, spec, context.run_id),
             registry=runtime.open_registry(),
             provenance=runtime.provenance(context.run_id, spec.table),
             now=datetime.now(UTC),
@@ -197,17 +195,16 @@ def _evaluation(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
                 description="The challenger is better than the baseline on the gate's metric.",
             )
         ],
-        pool=_pool(spec),
     )
     def evaluation(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
     ) -> dg.MaterializeResult:
         lake = runtime.open_lake()
-        version = _required_challenger(runtime, spec)
+        version = _required_challenger(runtime, spec, context.run_id)
         evaluated = evaluate(
             lake,
             spec,
-            _required_training_set(runtime, spec),
+            _required_training_set(runtime, spec, context.run_id),
             challenger=version,
             champion=champion_version(lake, spec.name),
             artifact_path=runtime.artifact_path,
@@ -255,13 +252,12 @@ def _champion(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         group_name=spec.name,
         kinds={"mlflow"},
         description="The gate: the challenger becomes champion, or the reason why not.",
-        pool=_pool(spec),
     )
     def champion(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
     ) -> dg.MaterializeResult:
         lake = runtime.open_lake()
-        challenger = _required_challenger(runtime, spec)
+        challenger = _required_challenger(runtime, spec, context.run_id)
         verdict = decide_promotion(
             lake,
             spec,
@@ -297,7 +293,6 @@ def _scores(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> dg.Asse
                 description="Each row of the feature table has one score of a version, not more.",
             )
         ],
-        pool=_pool(spec),
     )
     def scores(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
@@ -383,7 +378,6 @@ def _drift(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
                 description="No feature or prediction has moved past the spec's limit.",
             )
         ],
-        pool=_pool(spec),
     )
     def drift(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
@@ -408,7 +402,6 @@ def _performance(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
                 description="No window is worse than the spec allows.",
             )
         ],
-        pool=_pool(spec),
     )
     def performance(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
@@ -452,8 +445,8 @@ def _freshness(spec: ModelSpec) -> dg.FreshnessPolicy | None:
     )
 
 
-def _required_training_set(runtime: Runtime, spec: ModelSpec) -> TrainingSet:
-    found = newest_training_set(runtime.open_lake(), spec.name)
+def _required_training_set(runtime: Runtime, spec: ModelSpec, run_id: str) -> TrainingSet:
+    found = newest_training_set(runtime.open_lake(), spec.name, run_id=run_id)
     if found is None:
         raise TidemarkError(
             f"{spec.name} has no training set.",
@@ -462,8 +455,8 @@ def _required_training_set(runtime: Runtime, spec: ModelSpec) -> TrainingSet:
     return found
 
 
-def _required_challenger(runtime: Runtime, spec: ModelSpec) -> ModelVersion:
-    found = newest_version(runtime.open_lake(), spec.name)
+def _required_challenger(runtime: Runtime, spec: ModelSpec, run_id: str) -> ModelVersion:
+    found = newest_version(runtime.open_lake(), spec.name, run_id=run_id)
     if found is None:
         raise TidemarkError(
             f"{spec.name} has no model version.",
@@ -481,7 +474,3 @@ def _is_better(ours: float, theirs: float, metric: str) -> bool:
 def _doubled(rows: list[tuple[Any, ...]]) -> str:
     keys = ", ".join(str(row[0]) for row in rows)
     return f"Scored twice by one version: {keys}." if rows else ""
-
-
-def _pool(spec: ModelSpec) -> str:
-    return f"model_{spec.name}"

@@ -60,9 +60,16 @@ def find_version(lake: Lake, model: str, version: int) -> ModelVersion | None:
     return _first(lake, "where model = ? and model_version = ?", [model, version])
 
 
-def newest_version(lake: Lake, model: str) -> ModelVersion | None:
-    """The version that was trained last, or None."""
-    return _first(lake, "where model = ? order by model_version desc limit 1", [model])
+def newest_version(lake: Lake, model: str, *, run_id: str | None = None) -> ModelVersion | None:
+    """The version that was trained last, or None; one of the run's own, where it made any.
+
+    Two trainings of a model may run at once: each goes on with what is its own.
+    """
+    return _first(
+        lake,
+        "where model = ? order by run_id is not distinct from ? desc, model_version desc limit 1",
+        [model, run_id],
+    )
 
 
 def champion_version(lake: Lake, model: str) -> ModelVersion | None:

@@ -124,13 +124,13 @@ def read_training_set(lake: Lake, path: str, *, role: str | None = None) -> "pa.
         ).to_arrow_table()
 
 
-def newest_training_set(lake: Lake, model: str) -> TrainingSet | None:
-    """The training set that was built last for the model."""
+def newest_training_set(lake: Lake, model: str, *, run_id: str | None = None) -> TrainingSet | None:
+    """The training set that was built last for the model; the run's own, where it built one."""
     rows = lake.rows(
         "select model, path, training_set_hash, source_snapshot_id, features_version, spec_hash,"
         " manifest_hash, cutoff, train_rows, holdout_rows, excluded_rows from lake.ml.training_sets"
-        " where model = ? order by created_at desc limit 1",
-        [model],
+        " where model = ? order by run_id is not distinct from ? desc, created_at desc limit 1",
+        [model, run_id],
     )
     return TrainingSet(*rows[0]) if rows else None
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from dagster_project.cli.output import JsonOption, console, print_json
 from dagster_project.cli.report import print_report, report
@@ -116,6 +117,12 @@ def _retraining_asked(platform: Platform, *, quiet: bool) -> list[str]:
 
 def _check_names(platform: Platform, names: list[str]) -> None:
     unknown = [name for name in names if name not in platform.good_specs]
+    for broken in platform.broken_specs:
+        if broken.name in unknown:
+            raise TidemarkError(
+                f"The spec of '{broken.name}' is broken: {broken.errors[0].render()}",
+                hint="Correct it; `tidemark check` shows all errors.",
+            )
     if unknown:
         raise TidemarkError(
             f"There is no model '{unknown[0]}' to train.",
@@ -128,4 +135,4 @@ def _warn_of_broken_specs(platform: Platform, *, quiet: bool) -> None:
         return
     for broken in platform.broken_specs:
         for error in broken.errors:
-            console.print(f"[yellow]broken spec[/] {error.render()}", highlight=False)
+            console.print(f"[yellow]broken spec[/] {escape(error.render())}", highlight=False)

@@ -12,6 +12,7 @@ from dagster_project.cli.output import print_json, print_table
 from dagster_project.lake_reader import attach_statement, read_only_lake
 from dagster_project.platform import load_platform
 from lakehouse.errors import TidemarkError
+from lakehouse.failures import explanation_of
 
 
 class Format(StrEnum):
@@ -68,7 +69,6 @@ def sql(
 def _run(
     connection: duckdb.DuckDBPyConnection, text: str
 ) -> tuple[list[str], list[tuple[object, ...]]]:
-
     try:
         cursor = connection.execute(text)
         columns = [str(entry[0]) for entry in cursor.description or []]
@@ -79,8 +79,13 @@ def _run(
             hint='What there is: tidemark sql "select table_schema, table_name from'
             ' information_schema.tables".',
         ) from error
+    except (duckdb.ParserException, duckdb.BinderException) as error:
+        hint = "Correct the query; `describe <table>` shows a table's columns."
+        raise TidemarkError(_first_lines(error), hint=hint) from error
     except duckdb.Error as error:
-        hint = "The lake is read-only here; only SELECT and the like work."
+        if explanation_of(error) is not None:
+            raise
+        hint = "The lake is read-only here; only SELECT and the like work, and on the lake alone."
         raise TidemarkError(_first_lines(error), hint=hint) from error
 
 

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 import typer.main
+import yaml
 
 from dagster_project.cli.main import app
+from dagster_project.lake_reader import _SEARCH_PATH
 from dagster_project.settings import Settings
 from lakehouse.sources import load_sources
 from lakehouse.tables import SCHEMAS, TABLES
@@ -152,6 +155,36 @@ def test_every_table_that_is_named_exists(page):
         # A reference in prose that stands for all, such as `raw.<source>`, has no name to check.
         if table not in ("py", "md", "yaml") and not is_scores:
             assert f"{schema}.{table}" in known, f"{page.name} names {schema}.{table}"
+
+
+@pytest.fixture(scope="module")
+def empty_lake():
+    """The lake's tables, empty, found by bare names as `tidemark sql` finds them."""
+    with duckdb.connect() as engine:
+        for schema in SCHEMAS:
+            engine.execute(f"create schema {schema}")
+        for name, columns in TABLES.items():
+            engine.execute(f"create table {name} ({columns})")
+        for file in (ROOT / "dbt_project" / "models").rglob("_*.yml"):
+            for model in yaml.safe_load(file.read_text()).get("models", []):
+                columns = ", ".join(
+                    f"{column['name']} {column.get('data_type', 'varchar')}"
+                    for column in model["columns"]
+                )
+                engine.execute(f"create table {file.parent.name}.{model['name']} ({columns})")
+        engine.execute(f"set search_path = '{','.join(_SEARCH_PATH)}'")
+        yield engine
+
+
+@every_page
+def test_every_query_that_is_shown_can_be_run(page, empty_lake):
+    for query in re.findall(r'tidemark sql "([^"<]+)"', page.read_text()):
+        empty_lake.execute(query)
+
+
+def test_queries_are_found_to_be_tested():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert len(re.findall(r'tidemark sql "([^"<]+)"', page)) >= 4
 
 
 def test_the_readme_is_short():

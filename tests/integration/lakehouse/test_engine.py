@@ -6,9 +6,9 @@ from pydantic import SecretStr
 
 from lakehouse import engine
 from lakehouse.config import LakeConfig, S3Config
+from lakehouse.connection import Lake
 from lakehouse.engine import (
     catalog_secret_options,
-    create_s3_secret,
     extensions,
     file_engine,
     install_extensions,
@@ -17,6 +17,7 @@ from lakehouse.engine import (
 from lakehouse.errors import TidemarkError
 
 pytestmark = pytest.mark.integration
+_WITH_KEYS = S3Config(access_key=SecretStr("k"), secret_key=SecretStr("x"))
 
 
 @pytest.fixture
@@ -62,13 +63,30 @@ def test_extensions_are_installed_from_wheels_into_the_state_folder(config):
 
 
 def test_a_remote_lake_needs_the_s3_extensions_too(config):
-    remote = config.model_copy(update={"data_path": "s3://bucket/lake/"})
+    remote = config.model_copy(update={"data_path": "s3://bucket/lake/", "s3": _WITH_KEYS})
     assert extensions(config) == ("postgres_scanner", "ducklake")
     assert set(extensions(remote)) - set(extensions(config)) == {"httpfs", "aws"}
     with file_engine(remote) as connection:
         names = connection.execute("select name from duckdb_secrets()").fetchall()
         assert {"httpfs", "aws"} <= _loaded(connection)
     assert names == [("tidemark_s3",)]
+
+
+def test_without_any_keys_a_remote_lake_says_which_settings_are_missing(config, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(config.state_folder / "nothing"))
+    lake = Lake(config.model_copy(update={"data_path": "s3://bucket/lake/"}))
+    with pytest.raises(TidemarkError, match="no keys"):
+        lake.rows("select 1")
+
+
+def test_an_encrypted_lake_needs_an_engine_that_can_encrypt(config):
+    encrypted = config.model_copy(update={"encrypted": True})
+    assert extensions(encrypted) == (*extensions(config), "httpfs")
+    with new_engine(encrypted) as connection:
+        assert "httpfs" in _loaded(connection)
 
 
 @pytest.mark.parametrize("name", ["no_such_thing", "os"])
@@ -102,8 +120,7 @@ def test_a_missing_wheel_is_named_with_its_version(name):
     ],
 )
 def test_the_s3_secret_says_what_the_settings_say(config, s3, expected):
-    with file_engine(config.model_copy(update={"data_path": "s3://b/"})) as connection:
-        create_s3_secret(connection, config.model_copy(update={"s3": s3}))
+    with file_engine(config.model_copy(update={"data_path": "s3://b/", "s3": s3})) as connection:
         text = connection.execute("select secret_string from duckdb_secrets()").fetchone()[0]
     assert expected <= set(text.split(";"))
     assert "secret=x" not in text

@@ -29,6 +29,7 @@ def test_a_full_disk_is_said_in_one_line(error):
     "error",
     [
         duckdb.IOException("IO Error: Unable to connect to Postgres at host=..."),
+        duckdb.Error('Failed to commit: Failed to execute query "ROLLBACK": '),
         duckdb.Error("server closed the connection unexpectedly"),
         psycopg.OperationalError("whatever it says"),
         psycopg.OperationalError(""),
@@ -38,6 +39,12 @@ def test_a_lost_postgres_is_said_with_what_to_do(error):
     explanation = explanation_of(error)
     assert "does not answer" in explanation.message
     assert "TIDEMARK_POSTGRES" in explanation.hint
+
+
+def test_missing_s3_keys_are_said_with_their_settings():
+    explanation = explanation_of(duckdb.Error("Secret Validation Failure: during `create`"))
+    assert "no keys" in explanation.message
+    assert "TIDEMARK_S3_ACCESS_KEY" in explanation.hint
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""Runs of `tidemark run` whose process was killed: Dagster would show them as running for ever."""
+
+import os
+from typing import TYPE_CHECKING
+
+from dagster_project.services import process_start
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+PROCESS_TAG = "tidemark/process"
+
+
+def this_process() -> str:
+    """Names this process, and no later one that gets its number."""
+    return f"{os.getpid()} {process_start(os.getpid())}"
+
+
+def close_dead_runs(instance: "dg.DagsterInstance") -> list[str]:
+    """Marks runs as failed whose process is gone; returns their ids.
+
+    What they had not committed was never visible, and the run that follows does it anew.
+    """
+    import dagster as dg
+
+    closed = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        process = run.tags.get(PROCESS_TAG)
+        if process is None:
+            # Of the daemon, which watches its runs itself.
+            continue
+        pid, _, started = process.partition(" ")
+        if process_start(int(pid)) != started:
+            instance.report_run_failed(run, "The process of this run was killed.")
+            closed.append(run.run_id)
+    return closed
