@@ -100,7 +100,7 @@ def _places(frame: Any, bins: dict[str, Any]) -> Any:
         return np.where(column.isna(), len(bins["values"]) + 1, places)
     numbers = column.str.len() if bins["kind"] == "text_length" else column
     numbers = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    places = np.searchsorted(bins["edges"], numbers, side="right")
+    places = np.searchsorted(bins["edges"], numbers, side="left")
     return np.where(np.isfinite(numbers), places, len(bins["edges"]) + 1)
 
 

@@ -1,6 +1,7 @@
 """Runs of `tidemark run` whose process was killed: Dagster would show them as running for ever."""
 
 import os
+import socket
 from typing import TYPE_CHECKING
 
 from dagster_project.services import process_start
@@ -13,11 +14,11 @@ PROCESS_TAG = "tidemark/process"
 
 def this_process() -> str:
     """Names this process, and no later one that gets its number."""
-    return f"{os.getpid()} {process_start(os.getpid())}"
+    return f"{socket.gethostname()} {os.getpid()} {process_start(os.getpid())}"
 
 
 def close_dead_runs(instance: "dg.DagsterInstance") -> list[str]:
-    """Marks runs as failed whose process is gone; returns their ids.
+    """Marks runs as failed that this host started and whose process is gone; returns their ids.
 
     What they had not committed was never visible, and the run that follows does it anew.
     """
@@ -25,9 +26,9 @@ def close_dead_runs(instance: "dg.DagsterInstance") -> list[str]:
 
     closed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        process = run.tags.get(PROCESS_TAG)
-        if process is None:
-            # Of the daemon, which watches its runs itself.
+        # Without the tag it is the daemon's, which watches its runs itself.
+        host, _, process = run.tags.get(PROCESS_TAG, "").partition(" ")
+        if host != socket.gethostname():
             continue
         pid, _, started = process.partition(" ")
         if process_start(int(pid)) != started:

@@ -17,6 +17,7 @@ from dagster_project.plan import Step
 from dagster_project.platform import Platform
 from dagster_project.progress import Progress, progress_logger
 from lakehouse.errors import TidemarkError
+from lakehouse.failures import explanation_of
 from ml_assets.assets import RESCORE_TAG, ModelKeys
 
 _LOGGER = "progress"
@@ -89,10 +90,7 @@ def _errors(result: dg.ExecuteInProcessResult) -> list[TidemarkError]:
         if event.event_type_value != "STEP_FAILURE":
             continue
         failure = event.step_failure_data
-        error = failure.error
-        # Dagster wraps what a step raised; the innermost cause is what the step said.
-        while error is not None and error.cause is not None:
-            error = error.cause
+        error = _cause(failure.error)
         if failure.user_failure_data is not None and failure.user_failure_data.description:
             message = failure.user_failure_data.description
         else:
@@ -107,12 +105,22 @@ def _errors(result: dg.ExecuteInProcessResult) -> list[TidemarkError]:
     return errors
 
 
+def _cause(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:
+    """What a step said: the error meant for users, or else the innermost in Dagster's wrappings."""
+    while error is not None and error.cause is not None and error.cls_name != "TidemarkError":
+        error = error.cause
+    return error
+
+
 def _message_of(error: SerializableErrorInfo) -> str:
     kind = error.cls_name or "Error"
     text = error.message.strip()
     for prefix in ("lakehouse.errors.TidemarkError: ", f"{kind}: "):
         text = text.removeprefix(prefix)
-    return text if kind == "TidemarkError" else f"{kind}: {text}"
+    if kind == "TidemarkError":
+        return text
+    known = explanation_of(OSError(text))
+    return f"{kind}: {text}" if known is None else str(known)
 
 
 def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:

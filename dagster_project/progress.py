@@ -114,8 +114,6 @@ class _ProgressHandler(logging.Handler):
                 self._progress.note(step, message, warning=warning)
         elif event.event_type_value == "ASSET_MATERIALIZATION":
             self._progress.made(step, event.asset_key.to_user_string())
-        elif "blocked by limit for pool" in (event.message or ""):
-            self._progress.note(step, "waits for another run of the same kind", warning=False)
         elif event.event_type_value == "STEP_START":
             self._progress.step_started(step)
         elif event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE"):

@@ -37,7 +37,7 @@ class ColumnProfile:
     Attributes:
         nulls: Values that are NULL or blank; they count as missing everywhere below.
         null_share: Their share, from 0 to 1; None without rows.
-        distinct_count: Approximate number of different values (HyperLogLog, within some 2 %).
+        distinct_count: Approximate number of different values (HyperLogLog).
         minimum: Smallest value: as a number where all values are numbers, else as text; cut.
         maximum: Largest value, likewise.
         shortest: Characters of the shortest value; `longest` and `mean_length` likewise.

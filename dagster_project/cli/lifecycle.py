@@ -29,7 +29,6 @@ def up(
     platform = load_platform()
     settings = platform.settings
     platform.lake()
-    _close_dead_runs(settings)
     # A shell's background job ignores SIGINT, and the servers would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     running: dict[Service, subprocess.Popen[bytes]] = {}
@@ -60,14 +59,6 @@ def down() -> None:
     if settings.postgres is None and stop_server(settings.postgres_folder):
         stopped.append("postgres")
     console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
-
-
-def _close_dead_runs(settings: Settings) -> None:
-    from dagster_project.dead_runs import close_dead_runs
-    from dagster_project.instance import open_instance
-
-    with open_instance(settings) as instance:
-        close_dead_runs(instance, only_host=settings.postgres is None)
 
 
 def _watch(running: dict[Service, subprocess.Popen[bytes]]) -> None:

@@ -1,5 +1,6 @@
 """A killed `tidemark run` neither stays running in Dagster nor blocks the next one."""
 
+import socket
 import subprocess
 import sys
 
@@ -39,15 +40,16 @@ def _started(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
 
 def test_a_run_whose_process_is_gone_is_closed_and_others_are_left_alone():
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    killed_tag = f"{process.pid} {process_start(process.pid)}"
+    killed_tag = f"{socket.gethostname()} {process.pid} {process_start(process.pid)}"
     process.kill()
     process.wait()
     with dg.DagsterInstance.ephemeral() as instance:
         killed = _started(instance, {PROCESS_TAG: killed_tag})
         alive = _started(instance, {PROCESS_TAG: this_process()})
         daemons = _started(instance, {})
+        elsewhere = _started(instance, {PROCESS_TAG: f"other-host {process.pid} 1.0"})
         assert close_dead_runs(instance) == [killed]
         assert instance.get_run_by_id(killed).status == dg.DagsterRunStatus.FAILURE
-        for run_id in (alive, daemons):
+        for run_id in (alive, daemons, elsewhere):
             assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.STARTED
         assert close_dead_runs(instance) == []

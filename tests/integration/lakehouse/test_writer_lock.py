@@ -144,9 +144,7 @@ def test_a_long_purpose_is_cut(database_url):
         assert lock_holder(database_url).purpose == "x" * 40
 
 
-def test_the_lock_of_another_lake_on_the_same_server_is_another_lock(
-    database_url, postgres_server
-):
+def test_the_lock_of_another_lake_on_the_same_server_is_another_lock(database_url, postgres_server):
     elsewhere = server_url(postgres_server, "postgres")
     with writer_lock(database_url, "here"):
         assert lock_holder(elsewhere) is None
