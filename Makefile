@@ -5,7 +5,7 @@ TIDEMARK := $(VENV)/bin/tidemark
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint up down bench lock clean
+.PHONY: help setup demo test lint docs up down bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ lint: setup ## formatting, lint, types, SQL lint, spelling, docs
 
 test: setup ## everything that CI checks: lint, then all tests with coverage
 	tools/test
+
+docs: setup ## write the generated pages anew
+	tools/docs
 
 bench: setup ## benchmarks against what one would use instead, reported as ratios
 	$(PYTHON) -m bench

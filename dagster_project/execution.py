@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from threading import Thread
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
@@ -20,6 +21,7 @@ from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
 from ml_assets.assets import RESCORE_TAG, ModelKeys
 
+_log = logging.getLogger(__name__)
 _LOGGER = "progress"
 
 
@@ -40,6 +42,9 @@ def execute(
         _output_in(platform.settings.log_folder / "run.log"),
     ):
         close_dead_runs(instance)
+        if any(step.action == "train" for step in steps):
+            # Beside the dbt build, for which this process only waits.
+            Thread(target=_warm_up, args=[platform], daemon=True).start()
         result = job.execute_in_process(
             instance=instance,
             asset_selection=_asset_keys(platform, steps),
@@ -53,6 +58,13 @@ def execute(
         errors=tuple(_errors(result)),
         failed_checks=tuple(_failed_checks(result)),
     )
+
+
+def _warm_up(platform: Platform) -> None:
+    try:
+        platform.registry().warm_up()
+    except Exception:  # noqa: BLE001 - the step that needs MLflow tells what is wrong with it
+        _log.debug("MLflow could not be prepared", exc_info=True)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def manifest_file(settings: Settings) -> Path:
     """The manifest of the dbt project as it is now; parses the project if its files changed.
 
     Raises:
-        TidemarkError: dbt cannot parse the project.
+        TidemarkError: There is no project, or dbt cannot parse it.
     """
     target = settings.state / "dbt" / "parsed"
     file = target / "manifest.json"
@@ -30,6 +30,11 @@ def manifest_file(settings: Settings) -> Path:
     marker = target / _HASH_FILE
     if file.exists() and marker.exists() and marker.read_text() == project_hash:
         return file
+    if not (settings.dbt_project / "dbt_project.yml").is_file():
+        raise TidemarkError(
+            f"There is no dbt project in {settings.dbt_project}: it has no dbt_project.yml.",
+            hint="Set TIDEMARK_DBT_PROJECT to the project's folder.",
+        )
     _parse(settings, target)
     marker.write_text(project_hash)
     return file
@@ -119,8 +124,7 @@ def _parse(settings: Settings, target: Path) -> None:
     )  # fmt: skip
     if result.returncode != 0:
         raise TidemarkError(
-            f"dbt cannot parse {settings.dbt_project}:\n"
-            f"{_last_lines(result.stdout or result.stderr)}",
+            f"dbt cannot parse {settings.dbt_project}:\n{_last_lines(result.stdout)}",
             hint="Correct the file named above; `tidemark check` looks again.",
         )
 

@@ -76,7 +76,7 @@ def lake_config(plugin_config: dict[str, Any]) -> LakeConfig:
     if not plugin_config.get("lake"):
         raise TidemarkError(
             "dbt was started without the lake's settings (DBT_TIDEMARK_LAKE is empty).",
-            hint="Start it with `tidemark dbt`, or set the variables that"
+            hint="Build through `tidemark run`, or set the variables that"
             " lakehouse.dbt_environment.dbt_environment returns.",
         )
     settings = json.loads(plugin_config["lake"])

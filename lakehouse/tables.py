@@ -38,14 +38,6 @@ TABLES: dict[str, str] = {
         model varchar not null, evidence_id varchar not null, retrain boolean not null,
         reason varchar not null, evidence varchar not null, decided_at timestamptz not null,
         snapshot_id bigint not null""",
-    # One row per measured step: what a run cost.
-    "ops.run_costs": """
-        run_id varchar not null, step varchar not null, rows bigint, seconds double not null,
-        finished_at timestamptz not null""",
-    # One row per action that changed what people read.
-    "ops.audit": """
-        happened_at timestamptz not null, actor varchar not null, action varchar not null,
-        subject varchar not null, detail varchar not null""",
     # One row per training set written.
     "ml.training_sets": """
         model varchar not null, training_set_hash varchar not null, path varchar not null,

@@ -33,13 +33,12 @@ def consider_retraining(
     decision = _by_staleness(lake, spec, features_version)
     if decision is None:
         decision = _by_evidence(lake, spec, known=known, labels=labels, now=now)
-    recorded = lake.rows(
-        "select 1 from lake.ops.retraining_decisions where model = ? and evidence_id = ? limit 1",
-        [spec.name, decision.evidence_id],
-    )
-    if recorded:
+    if _is_recorded(lake, decision, spec.name):
         return None
     with lake.write(f"retraining decision {spec.name}") as write:
+        if _is_recorded(lake, decision, spec.name):
+            # Another process has decided the same while this one waited for the lock.
+            return None
         write.connection.execute(
             "insert into lake.ops.retraining_decisions values (?, ?, ?, ?, ?, ?, ?)",
             [
@@ -53,6 +52,16 @@ def consider_retraining(
             ],
         )
     return decision
+
+
+def _is_recorded(lake: Lake, decision: RetrainingDecision, model: str) -> bool:
+    return bool(
+        lake.rows(
+            "select 1 from lake.ops.retraining_decisions where model = ? and evidence_id = ?"
+            " limit 1",
+            [model, decision.evidence_id],
+        )
+    )
 
 
 def _by_staleness(lake: Lake, spec: ModelSpec, features_version: str) -> RetrainingDecision | None:

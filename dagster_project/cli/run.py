@@ -72,6 +72,9 @@ def run_rounds(
         state = read_state(platform, rescore=rescore)
         steps = plan_run(state, retrain=asked)
         if not steps:
+            asked = _retraining_asked(platform, quiet=quiet)
+            steps = plan_run(state, retrain=asked)
+        if not steps:
             break
         outcomes.append(_round(platform, steps, rescore=rescore, quiet=quiet))
         if not outcomes[-1].success:

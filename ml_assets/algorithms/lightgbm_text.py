@@ -74,12 +74,15 @@ def _components(parameters: LightGbmParameters, seed: int) -> "Pipeline":
     from sklearn.decomposition import TruncatedSVD
     from sklearn.pipeline import make_pipeline
 
+    components = min(parameters.text_components, 2**parameters.text_hash_bits)
     return make_pipeline(
         ngram_features(
             ngrams=2,
             min_document_frequency=_MIN_DOCUMENT_FREQUENCY,
             max_features=_MAX_TERMS,
             hash_bits=parameters.text_hash_bits,
+            # The decomposition takes no fewer columns than it gives, and no single one.
+            min_features=max(components, 2),
         ),
-        TruncatedSVD(parameters.text_components, n_iter=3, random_state=seed),
+        TruncatedSVD(components, n_iter=3, random_state=seed),
     )

@@ -20,22 +20,29 @@ class FrequentTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         min_document_frequency: Documents that must contain a term.
         max_features: Terms kept at the most, the most frequent first.
+        min_features: Columns kept at the least, rare or even empty ones where terms are few.
     """
 
-    def __init__(self, min_document_frequency: int = 2, max_features: int = 200_000) -> None:
+    def __init__(
+        self,
+        min_document_frequency: int = 2,
+        max_features: int = 200_000,
+        min_features: int = 1,
+    ) -> None:
         self.min_document_frequency = min_document_frequency
         self.max_features = max_features
+        self.min_features = min_features
 
     def fit(self, matrix: "csr_matrix", label: Any = None) -> Self:
         """Learns which columns of the (documents, hashed terms) matrix to keep."""
         del label
         frequency = np.bincount(matrix.indices, minlength=matrix.shape[1])
         kept = np.flatnonzero(frequency >= self.min_document_frequency)
-        if len(kept) > self.max_features:
-            by_frequency = np.argsort(-frequency[kept], kind="stable")
-            kept = np.sort(kept[by_frequency[: self.max_features]])
-        # A text column without one frequent term still has to yield a column.
-        self.kept_: NDArray[np.int64] = kept if len(kept) else np.zeros(1, dtype=np.int64)
+        wanted = max(min(len(kept), self.max_features), self.min_features)
+        if len(kept) != wanted:
+            by_frequency = np.argsort(-frequency, kind="stable")
+            kept = np.sort(by_frequency[:wanted])
+        self.kept_: NDArray[np.int64] = kept
         return self
 
     def transform(self, matrix: "csr_matrix") -> "csr_matrix":
@@ -44,7 +51,12 @@ class FrequentTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def ngram_features(
-    *, ngrams: int, min_document_frequency: int, max_features: int, hash_bits: int
+    *,
+    ngrams: int,
+    min_document_frequency: int,
+    max_features: int,
+    hash_bits: int,
+    min_features: int = 1,
 ) -> "Pipeline":
     """A pipeline from texts to sublinear tf-idf of their word n-grams, (n, terms) sparse."""
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
@@ -58,6 +70,6 @@ def ngram_features(
             norm=None,
             dtype=np.float32,
         ),
-        FrequentTerms(min_document_frequency, max_features),
+        FrequentTerms(min_document_frequency, max_features, min_features),
         TfidfTransformer(sublinear_tf=True),
     )

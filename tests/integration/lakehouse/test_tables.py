@@ -34,8 +34,10 @@ def test_making_them_again_writes_nothing(lake):
 
 def test_only_what_is_missing_is_made_and_rows_stay(lake):
     with lake.write("test") as write:
-        write.connection.execute("insert into lake.ops.audit values (now(), 'a', 'b', 'c', 'd')")
-        write.connection.execute("drop table lake.ops.run_costs")
+        write.connection.execute(
+            "insert into lake.monitoring.alarms values ('a', 'b', 'c', 'd', now(), 'e')"
+        )
+        write.connection.execute("drop table lake.ml.evaluations")
     create_tables(lake)
     assert _tables(lake) == set(TABLES)
-    assert lake.rows("select actor from lake.ops.audit") == [("a",)]
+    assert lake.rows("select model from lake.monitoring.alarms") == [("a",)]

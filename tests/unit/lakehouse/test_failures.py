@@ -48,7 +48,8 @@ def test_missing_s3_keys_are_said_with_their_settings():
 
 
 @pytest.mark.parametrize(
-    "error", [duckdb.CatalogException("Table t does not exist"), FileNotFoundError(2, "gone", "f")]
+    "error",
+    [duckdb.CatalogException("Table t does not exist"), FileExistsError(17, "is there", "f")],
 )
 def test_other_errors_have_no_explanation_and_pass(error):
     forgotten = []
@@ -57,6 +58,25 @@ def test_other_errors_have_no_explanation_and_pass(error):
         raise error
     assert raised.value is error
     assert forgotten == []
+
+
+def test_a_folder_that_cannot_be_used_is_named_with_its_settings():
+    explanation = explanation_of(PermissionError(errno.EACCES, "Permission denied", "/state/x"))
+    assert explanation.message == "/state/x cannot be used: Permission denied."
+    assert "TIDEMARK_STATE" in explanation.hint
+
+
+def test_an_unreadable_url_is_not_quoted_as_it_may_hold_a_password():
+    error = psycopg.ProgrammingError('missing "=" after "secret" in connection info string')
+    explanation = explanation_of(error)
+    assert "cannot be read" in explanation.message
+    assert "secret" not in str(explanation)
+
+
+def test_what_a_library_wrapped_is_found():
+    error = RuntimeError("wrapped")
+    error.__cause__ = duckdb.Error("connection refused")
+    assert "does not answer" in explanation_of(error).message
 
 
 def test_a_known_failure_forgets_the_connection_and_keeps_its_cause():

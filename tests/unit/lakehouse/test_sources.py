@@ -60,7 +60,7 @@ def test_an_unknown_source_names_the_declared_and_the_nearest(tmp_path: Path) ->
     sources = load_sources(tmp_path)
     assert find_source(sources, "reviews").name == "reviews"
     with pytest.raises(TidemarkError) as caught:
-        find_source(sources, "revews")
+        find_source(sources, "reviewz")
     assert "declared: reviews" in caught.value.message
     assert caught.value.hint == "Did you mean 'reviews'?"
     with pytest.raises(TidemarkError, match="declared: none"):
