@@ -4,15 +4,17 @@ import dagster as dg
 
 from sensors.alerts import failed_checks_sensor, failed_runs_sensor
 from sensors.context import SensorContext
+from sensors.freshness import freshness_sensor
 from sensors.landed_files import landed_files_sensor
 from sensors.retraining import retraining_sensor
 
 
 def all_sensors(platform: SensorContext) -> list[dg.SensorDefinition]:
-    """Landed files, retraining of each model, alerts on failed checks and runs."""
+    """Landed files, retraining of each model, alerts on failed checks and runs and stale tables."""
     return [
         landed_files_sensor(platform),
         *(retraining_sensor(platform, spec) for spec in platform.specs.values()),
         failed_checks_sensor(platform),
         failed_runs_sensor(platform),
+        freshness_sensor(platform),
     ]

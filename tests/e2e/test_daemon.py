@@ -61,6 +61,7 @@ def test_sensors_are_on_and_freshness_is_declared(drifted):
         "retraining_reviews_rating",
         "alert_on_failed_checks",
         "alert_on_failed_runs",
+        "alert_on_stale_tables",
     } <= set(sensors)
     assert set(sensors.values()) == {"RUNNING"}
     fresh = {
