@@ -72,7 +72,7 @@ def failed_checks_sensor(platform: SensorContext) -> dg.SensorDefinition:
     def alert_on_failed_checks(
         context: dg.SensorEvaluationContext,
     ) -> dg.SensorResult | dg.SkipReason:
-        records = context.instance.get_event_records(
+        records = context.instance.event_log_storage.get_event_records(
             dg.EventRecordsFilter(
                 event_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION,
                 after_cursor=int(context.cursor) if context.cursor else None,

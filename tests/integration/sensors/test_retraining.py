@@ -51,7 +51,7 @@ def test_changed_feature_code_is_another_ground(look, lake, features, platform):
 
 
 def test_while_the_model_is_being_trained_nothing_is_decided(look, lake, features, instance):
-    run = create_run_for_test(instance, job_name="retrain_stars", status=DagsterRunStatus.QUEUED)
+    run = create_run_for_test(instance, job_name="retrain_stars", status=DagsterRunStatus.STARTED)
     assert look().skip_message == f"stars is being trained by run {run.run_id[:8]}."
     assert lake.rows("from lake.ops.retraining_decisions") == []
 

@@ -1,0 +1,139 @@
+"""What a plan needs to know, as it stands in the landing zone and in the lake."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from dagster_project.plan import ModelState
+from dagster_project.state import read_state
+from lakehouse.config import S3Config
+from ml_assets.gate import Verdict
+from ml_assets.model_versions import ModelVersion, record_decision, record_version
+from ml_assets.scoring import ensure_scores_table
+from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.hashing import spec_hash
+
+pytestmark = pytest.mark.integration
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def model_spec():
+    return ModelSpec.model_validate(
+        {
+            "name": "stars",
+            "task": "ordinal",
+            "table": "stars_features",
+            "entity_key": "entity_id",
+            "event_time": "happened_at",
+            "label": {"column": "stars", "classes": (1, 2, 3)},
+            "features": {"numeric": ("words",)},
+            "algorithm": {"name": "lightgbm"},
+            "split": {"holdout": 0.25},
+        }
+    )
+
+
+@pytest.fixture
+def platform(lake, tmp_path, model_spec):
+    landing = tmp_path / "landing"
+    (landing / "reviews").mkdir(parents=True)
+    return SimpleNamespace(
+        lake=lambda: lake,
+        settings=SimpleNamespace(landing_path=str(landing), s3_access=S3Config()),
+        sources={"reviews": None},
+        runtime=SimpleNamespace(
+            manifest_hash="m1", features_versions={"stars_features": "features-1"}
+        ),
+        good_specs={"stars": model_spec},
+    )
+
+
+def _land(platform) -> Path:
+    file = Path(platform.settings.landing_path) / "reviews" / "a.csv"
+    file.write_text("rating\n5\n")
+    return file
+
+
+def _load(lake, file: Path, load_id: int) -> None:
+    etag = f"{file.stat().st_size}-{file.stat().st_mtime_ns}"
+    with lake.write("ledger") as write:
+        write.connection.execute(
+            "insert into lake.ops.file_ledger by name select ? as load_id, 'reviews' as source,"
+            " ? as bucket, 'reviews/a.csv' as file, ? as etag, 'h' as content_hash, 1 as bytes,"
+            " 1 as lines, 1 as loaded, 0 as rejected, 'loaded' as status, now() as loaded_at,"
+            " 1 as snapshot_id",
+            [load_id, str(file.parent.parent), etag],
+        )
+
+
+def _build(lake, load_id: int, manifest: str) -> None:
+    with lake.write("build") as write:
+        write.connection.execute(
+            "insert into lake.ops.dbt_builds values (?, ?, ?, 'run', ?)",
+            [NOW, load_id, manifest, write.snapshot_id],
+        )
+
+
+def _train(lake, spec, version: int, *, promoted: bool) -> None:
+    made = ModelVersion(
+        model="stars", version=version, algorithm="lightgbm", bundle_path="/nowhere",
+        bundle_hash="b", mlflow_run_id="m", training_set_hash="t", features_version="features-1",
+        spec_hash=spec_hash(spec), manifest_hash="m1", git_revision="g", source_snapshot_id=1,
+        fit_seconds=1.0, predict_seconds=1.0, trained_at=NOW, run_id="run",
+    )  # fmt: skip
+    record_version(lake, made)
+    verdict = Verdict(promoted=promoted, reason="test", criteria=())
+    record_decision(lake, made, None, verdict, now=NOW, run_id="run")
+
+
+def test_an_empty_lake_without_files_asks_nothing_of_its_models(platform):
+    state = read_state(platform)
+    assert state.pending == {"reviews": 0}
+    assert (state.newest_load, state.built_load, state.built_manifest_hash) == (0, None, None)
+    assert state.models == ()
+    assert state.manifest_hash == "m1"
+
+
+def test_a_landed_file_is_pending_until_the_ledger_has_it(platform, lake):
+    file = _land(platform)
+    waiting = read_state(platform)
+    assert waiting.pending == {"reviews": 1}
+    assert [model.name for model in waiting.models] == ["stars"]
+    _load(lake, file, 4)
+    loaded = read_state(platform)
+    assert (loaded.pending, loaded.newest_load) == ({"reviews": 0}, 4)
+
+
+def test_the_newest_build_counts(platform, lake):
+    _build(lake, 1, "m0")
+    _build(lake, 3, "m1")
+    state = read_state(platform)
+    assert (state.built_load, state.built_manifest_hash) == (3, "m1")
+
+
+def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, model_spec):
+    _load(lake, _land(platform), 1)
+    ensure_scores_table(lake, "stars")
+    with lake.write("features") as write:
+        write.connection.execute(
+            "create table lake.marts.stars_features as"
+            " select range::varchar as entity_id from range(5)"
+        )
+    (untrained,) = read_state(platform).models
+    assert untrained == ModelState("stars", "there is no trained version yet", 0)
+    _train(lake, model_spec, 2, promoted=True)
+    assert read_state(platform).models == (ModelState("stars", None, 5),)
+    with lake.write("scores") as write:
+        write.connection.execute(
+            "insert into lake.ml.scores_stars values"
+            " ('0', 1, '5', 5, 1, [1], 't', 'f', 1, now(), 'run')"
+        )
+    assert read_state(platform).models[0].unscored == 4
+    assert read_state(platform, rescore=True).models[0].unscored == 5
+    on_promotion = model_spec.model_dump()
+    on_promotion["scoring"]["rescore"] = "on_promotion"
+    platform.good_specs["stars"] = ModelSpec.model_validate(on_promotion)
+    assert read_state(platform).models[0].unscored == 5
