@@ -17,7 +17,8 @@ def newly_stale(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, 
     """Tables whose freshness is worse than at the last look, with the state they are in.
 
     Args:
-        before, now: Freshness state by table: PASS, WARN, FAIL or UNKNOWN.
+        before: Freshness state by table at the last look: PASS, WARN, FAIL or UNKNOWN.
+        now: The same as it is now.
 
     >>> newly_stale({"raw/reviews": "PASS"}, {"raw/reviews": "WARN", "ml/scores": "PASS"})
     {'raw/reviews': 'WARN'}

@@ -29,11 +29,11 @@ _GOOD_SPEC = "specs/reviews_rating.yaml"
     ],
 )
 def test_a_bad_setting_is_named(empty, name, value, told):
-    assert told in empty.error("status", **{name: value})
+    assert told in empty.error("check", **{name: value})
 
 
 def test_a_bad_postgres_url_is_not_shown_since_it_may_hold_the_password(empty):
-    message = empty.error("status", TIDEMARK_POSTGRES="postgres//tide:secret@host/lake")
+    message = empty.error("check", TIDEMARK_POSTGRES="postgres//tide:secret@host/lake")
     assert "TIDEMARK_POSTGRES" in message
     assert "secret" not in message
 
@@ -41,14 +41,13 @@ def test_a_bad_postgres_url_is_not_shown_since_it_may_hold_the_password(empty):
 def test_a_settings_file_that_is_not_toml_is_named_with_the_line(empty, tmp_path):
     file = tmp_path / "tidemark.toml"
     file.write_text("threads = \n")
-    message = empty.error("status", TIDEMARK_CONFIG=str(file))
+    message = empty.error("check", TIDEMARK_CONFIG=str(file))
     assert str(file) in message
     assert "line 1" in message
 
 
-def test_sql_before_the_first_run_says_that_there_is_no_lake(empty, tmp_path):
-    if (empty.state / "lake" / "tables").exists():
-        pytest.fail("this test belongs before those that run the platform")
+def test_sql_before_the_first_run_says_that_there_is_no_lake(empty):
+    assert not empty.base, "this test belongs before those that run the platform"
     assert "There is no lake yet" in empty.error("sql", "from reviews_scored")
 
 

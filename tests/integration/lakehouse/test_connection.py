@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from lakehouse.config import LakeConfig
-from lakehouse.connection import Lake, open_lake
+from lakehouse.connection import Lake, LakeWrite, open_lake
 from lakehouse.errors import TidemarkError
 from lakehouse.postgres import server_url, start_server, stop_server
 from lakehouse.writer_lock import lock_holder
@@ -52,6 +53,19 @@ def _insert(write, n: int) -> None:
     write.connection.execute("insert into lake.t values (?, ?)", [n, write.snapshot_id])
 
 
+def _write(lake: Lake, *steps: Callable[[LakeWrite], object]) -> None:
+    with lake.write("several steps") as write:
+        for step in steps:
+            step(write)
+
+
+def _raising(failure: type[BaseException]) -> Callable[[LakeWrite], object]:
+    def step(_: LakeWrite) -> None:
+        raise failure("inside")
+
+    return step
+
+
 def _as_json(config: LakeConfig) -> str:
     url = config.postgres_url.get_secret_value()
     return json.dumps(config.model_dump(mode="json", exclude={"s3"}) | {"postgres_url": url})
@@ -60,9 +74,8 @@ def _as_json(config: LakeConfig) -> str:
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
 def test_a_write_that_fails_inside_leaves_nothing(bare_lake, failure):
     before = bare_lake.snapshot_id()
-    with pytest.raises(failure), bare_lake.write("failing") as write:
-        _insert(write, 1)
-        raise failure
+    with pytest.raises(failure):
+        _write(bare_lake, lambda write: _insert(write, 1), _raising(failure))
     assert bare_lake.rows("from lake.t") == []
     assert bare_lake.snapshot_id() == before
     assert lock_holder(bare_lake.config.postgres_url.get_secret_value()) is None
@@ -72,9 +85,12 @@ def test_a_write_that_fails_inside_leaves_nothing(bare_lake, failure):
 
 
 def test_a_statement_that_fails_takes_those_before_it_along(bare_lake):
-    with pytest.raises(duckdb.CatalogException), bare_lake.write("failing") as write:
-        _insert(write, 1)
-        write.connection.execute("insert into lake.no_such_table values (1)")
+    with pytest.raises(duckdb.CatalogException):
+        _write(
+            bare_lake,
+            lambda write: _insert(write, 1),
+            lambda write: write.connection.execute("insert into lake.no_such_table values (1)"),
+        )
     assert bare_lake.rows("from lake.t") == []
 
 
@@ -171,10 +187,13 @@ def test_a_process_has_one_lake_for_a_configuration(lake_config):
 
 
 def test_a_transaction_that_cannot_roll_back_gives_up_its_connection(bare_lake):
-    with pytest.raises(ValueError, match="inside"), bare_lake.write("failing") as write:
-        _insert(write, 1)
-        write.connection.execute("rollback")
-        raise ValueError("inside")
+    with pytest.raises(ValueError, match="inside"):
+        _write(
+            bare_lake,
+            lambda write: _insert(write, 1),
+            lambda write: write.connection.execute("rollback"),
+            _raising(ValueError),
+        )
     assert bare_lake.rows("from lake.t") == []
     with bare_lake.write("next") as write:
         _insert(write, 2)
@@ -195,10 +214,13 @@ def test_the_lake_goes_on_after_postgres_was_killed_and_started(short_folder):
     with lake.write("make t") as write:
         write.connection.execute("create table lake.t as select 1 as n")
     its_own = [p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(folder / "pg")]
-    with pytest.raises(TidemarkError, match="does not answer"), lake.write("cut off") as write:
-        write.connection.execute("insert into lake.t values (2)")
-        os.kill(status.pid, signal.SIGKILL)
-        psutil.wait_procs(its_own, timeout=30)
+    with pytest.raises(TidemarkError, match="does not answer"):
+        _write(
+            lake,
+            lambda write: write.connection.execute("insert into lake.t values (2)"),
+            lambda _: os.kill(status.pid, signal.SIGKILL),
+            lambda _: psutil.wait_procs(its_own, timeout=30),
+        )
     for attempt in (lambda: lake.rows("from lake.t"), lambda: lake.write("x").__enter__()):
         with pytest.raises(TidemarkError, match="does not answer") as raised:
             attempt()
@@ -225,7 +247,7 @@ def test_an_encrypted_lake_writes_files_that_only_its_catalog_opens(lake_config,
     assert files
     for file in files:
         assert file.read_bytes()[:4] != b"PAR1"
-        with pytest.raises(OSError, match="(?i)encrypt"):
+        with pytest.raises(OSError, match=r"(?i)encrypt"):
             pq.read_table(file)
     again = Lake(config)
     assert again.rows("select count(*), sum(n) from lake.t") == [(1000, 499500)]

@@ -132,7 +132,7 @@ def test_an_encrypted_lake_keeps_rows_that_no_file_shows(lake_config, work, tmp_
     assert files
     for file in files:
         assert file.read_bytes()[:4] != b"PAR1"
-        with pytest.raises(OSError, match="(?i)encrypt"):
+        with pytest.raises(OSError, match=r"(?i)encrypt"):
             pq.read_table(file)
     lake.close()
 

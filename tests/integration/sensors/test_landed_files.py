@@ -81,6 +81,7 @@ def test_all_sensors_are_on_from_the_start_and_have_their_jobs(platform):
     sensors = {sensor.name: sensor for sensor in all_sensors(platform)}
     assert set(sensors) == {
         "landed_files", "retraining_stars", "alert_on_failed_checks", "alert_on_failed_runs",
+        "alert_on_stale_tables",
     }  # fmt: skip
     assert {s.default_status for s in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
     assert sensors["landed_files"].job_name == "ingest_and_score"
