@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,22 +128,49 @@ def wait_until_ready(
 
 
 def stop(settings: Settings, name: str) -> bool:
-    """Stops the server whose process id was noted; False if it does not run."""
+    """Stops the server whose process id was noted, and its children; False if it does not run."""
     pid = running_pid(settings, name)
     file = _pid_file(settings, name)
-    if pid is None:
-        file.unlink(missing_ok=True)
-        return False
+    if pid is not None:
+        _stop_leader(settings, name, pid)
+        # Code servers and run workers of Dagster outlive it; they are in the group it leads.
+        _stop_group(pid)
+    file.unlink(missing_ok=True)
+    return pid is not None
+
+
+def _stop_leader(settings: Settings, name: str, pid: int) -> None:
     for number, seconds in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGTERM, 5)):
         _signal(pid, number)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if running_pid(settings, name) is None:
-                file.unlink(missing_ok=True)
-                return True
-            time.sleep(0.1)
-    os.killpg(pid, signal.SIGKILL)
-    file.unlink(missing_ok=True)
+        if _within(seconds, lambda: running_pid(settings, name) is None):
+            return
+
+
+def _stop_group(group: int) -> None:
+    for number, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(group, number)
+        except ProcessLookupError:
+            return
+        if _within(seconds, lambda: not _group_exists(group)):
+            return
+
+
+def _group_exists(group: int) -> bool:
+    _reap(group)
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _within(seconds: float, done: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
     return True
 
 

@@ -89,7 +89,22 @@ def tidemark(tmp_path_factory):
     )
     yield command
     command.run("down")
+    assert _processes_of(state) == []
     shutil.rmtree(state, ignore_errors=True)
+
+
+def _processes_of(state: Path) -> list[str]:
+    """Command lines of processes that were started for the state folder and still run."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("TIDEMARK_STATE") == str(state):
+                found.append(" ".join(process.cmdline())[:200])
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
 
 
 @pytest.fixture(scope="session")
