@@ -85,7 +85,7 @@ def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
     keys: list[dg.AssetKey] = []
     for step in steps:
         if step.action == "ingest":
-            keys += [key for key in source_keys(platform) if step.subject in key.path[-1]]
+            keys += source_keys(platform, only=step.subject)
         elif step.action == "build":
             keys += dbt_keys(platform, after_scoring=False)
             keys += [key for key in source_keys(platform) if key.path[0] == "ops"]

@@ -55,7 +55,8 @@ class TerminalProgress:
 
     def step_ended(self, step: str, *, success: bool) -> None:
         """Prints the step with its seconds."""
-        seconds = time.perf_counter() - self._started.get(step, time.perf_counter())
+        now = time.perf_counter()
+        seconds = now - self._started.get(step, now)
         mark = "[green]✓[/]" if success else "[red]✗[/]"
         self._console.print(f"{mark} {escape(step)} [dim]{seconds:.1f} s[/]", highlight=False)
 

@@ -180,6 +180,9 @@ def running_pid(settings: Settings, name: str) -> int | None:
     if not file.exists():
         return None
     lines = file.read_text().split()
+    if not lines:
+        # Cut off by a full disk or a kill between opening and writing: nothing is known then.
+        return None
     pid = int(lines[0])
     _reap(pid)
     return pid if process_start(pid) == " ".join(lines[1:]) else None

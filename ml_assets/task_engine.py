@@ -112,7 +112,7 @@ class LocalEngine:
                     )  # fmt: skip
                 except BaseException:
                     # What has not started would only delay the news.
-                    pool.shutdown(wait=False, cancel_futures=True)
+                    pool.shutdown(cancel_futures=True)
                     raise
             if not waiting:
                 return

@@ -125,9 +125,7 @@ def _absent(message: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of the real data sets; tests that need it skip without it, but fail in CI."""
-    folder = Path(os.environ.get("TIDEMARK_SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))
+    folder = Path(os.environ.get("SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
-        _absent(
-            f"the real data sets are not at {folder} (set TIDEMARK_SHARED_DATA to their folder)"
-        )
+        _absent(f"the real data sets are not at {folder} (set SHARED_DATA to their folder)")
     return folder

@@ -27,6 +27,7 @@ pytestmark = [
     # MLflow's own imports warn of its dependencies' futures.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*type hint:UserWarning"),
 ]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -236,11 +237,13 @@ def test_drift_is_measured_judged_and_retrained_once(world, spec, append_drifted
     decision = _consider(world, spec, NOW + timedelta(days=30))
     assert decision is not None
     assert decision.retrain, decision.reason
-    assert _consider(world, spec, NOW + timedelta(days=31)) is None
+    # The same evidence does not ask again; that nothing else has come is recorded once as well.
+    assert not _consider(world, spec, NOW + timedelta(days=31)).retrain
+    assert _consider(world, spec, NOW + timedelta(days=32)) is None
     recorded = world.lake.rows(
         "select retrain from lake.ops.retraining_decisions order by decided_at, snapshot_id"
     )
-    assert recorded == [(False,), (True,)]
+    assert recorded == [(False,), (True,), (False,)]
     assert world.lake.rows("select count(*) > 0 from lake.monitoring.alarms") == [(True,)]
 
 

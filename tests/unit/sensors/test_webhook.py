@@ -82,3 +82,8 @@ def test_a_dead_port_is_logged_and_not_raised(caplog):
     assert post_alert(f"http://127.0.0.1:{port}/?token=hidden", ALERT) is False
     assert "did not take try 3" in caplog.text
     assert "hidden" not in caplog.text
+
+
+def test_what_is_no_url_is_logged_not_raised(caplog):
+    assert post_alert("not a url", {"kind": "test"}) is False
+    assert "TIDEMARK_ALERT_WEBHOOK" in caplog.text
