@@ -12,7 +12,7 @@ from dagster_dbt import dbt_assets as dbt_assets_of
 from packaging.version import Version
 
 from dagster_project.dbt_failure import explained_failure
-from dagster_project.manifest import dbt_executable, manifest_file, new_target
+from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.quoting import quote_identifier
@@ -79,13 +79,13 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         dbt = _DbtCli(
             project_dir=str(settings.dbt_project),
             profiles_dir=str(settings.dbt_project),
-            dbt_executable=dbt_executable(),
+            dbt_executable=executable("tidemark-dbt"),
         )
-        target = new_target(settings, context.run_id, name)
+        target = settings.state / "dbt" / "runs" / context.run_id / name
         os.environ.update(dbt_environment(config, target_path=target))
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
             invocation = dbt.cli(
-                ["build"],
+                ["build", *dbt_arguments(settings, target)],
                 context=context,
                 target_path=target,
                 raise_on_error=False,

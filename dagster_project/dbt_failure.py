@@ -14,8 +14,9 @@ def explained_failure(target: Path, project: Path) -> TidemarkError:
     """The error of a failed build whose results are in the target folder."""
     file = target / "run_results.json"
     if not file.exists():
-        return TidemarkError(
-            f"dbt stopped before it had results.\n{_log_tail(target)}",
+        text = _logged_errors(target / "dbt.log")
+        return explanation_of(OSError(text)) or TidemarkError(
+            f"dbt stopped before it had results.\n{text}",
             hint=f"Correct the dbt project in {project}; `tidemark check` parses it again.",
         )
     results: list[dict[str, Any]] = json.loads(file.read_text())["results"]
@@ -27,10 +28,7 @@ def explained_failure(target: Path, project: Path) -> TidemarkError:
     if len(failed) > _SHOWN:
         lines.append(f"  and {len(failed) - _SHOWN} more")
     text = "\n".join(lines)
-    known = explanation_of(OSError(text))
-    if known is not None:
-        return known
-    return TidemarkError(
+    return explanation_of(OSError(text)) or TidemarkError(
         f"dbt build: {len(failed)} failed, {skipped} skipped behind them.\n{text}",
         hint="Correct the dbt model or the data that it names, then run again; tables behind a"
         " failed test keep their last good state.",
@@ -46,6 +44,9 @@ def _message(result: dict[str, Any]) -> str:
     return " ".join(str(result.get("message") or result["status"]).split())[:400]
 
 
-def _log_tail(target: Path) -> str:
-    log = target / "dbt.log"
-    return "\n".join(log.read_text().splitlines()[-10:]) if log.exists() else ""
+def _logged_errors(log: Path) -> str:
+    """What dbt logged as errors, of which it writes one JSON object a line."""
+    if not log.exists():
+        return "It has left no log."
+    entries = [json.loads(line)["info"] for line in log.read_text().splitlines()]
+    return "\n".join(entry["msg"] for entry in entries if entry["level"] == "error")

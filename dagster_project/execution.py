@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
@@ -42,7 +43,7 @@ def execute(
         _output_in(platform.settings.log_folder / "run.log"),
     ):
         close_dead_runs(instance)
-        if any(step.action == "train" for step in steps):
+        if any(step.action in {"train", "score"} for step in steps):
             # Beside the dbt build, for which this process only waits.
             Thread(target=_warm_up, args=[platform], daemon=True).start()
         result = job.execute_in_process(
@@ -63,8 +64,10 @@ def execute(
 def _warm_up(platform: Platform) -> None:
     try:
         platform.registry().warm_up()
-    except Exception:  # noqa: BLE001 - the step that needs MLflow tells what is wrong with it
-        _log.debug("MLflow could not be prepared", exc_info=True)
+        for name in ("matplotlib.figure", "skops.io", "sklearn.linear_model"):
+            import_module(name)
+    except Exception:  # noqa: BLE001 - the step that needs it tells what is wrong
+        _log.debug("the libraries of training could not be prepared", exc_info=True)
 
 
 @contextmanager

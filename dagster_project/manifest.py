@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.settings import Settings
-from lakehouse.dbt_environment import dbt_environment
+from lakehouse.dbt_environment import parse_environment
 from lakehouse.errors import TidemarkError
 
+# What `dbt parse` writes, by which the next dbt knows the project.
+PARSED_FILES = ("manifest.json", "partial_parse.msgpack")
 _HASH_FILE = "project_hash"
 _SOURCE_SUFFIXES = (".sql", ".yml", ".yaml", ".py", ".csv")
 
@@ -26,9 +28,9 @@ def manifest_file(settings: Settings) -> Path:
     """
     target = settings.state / "dbt" / "parsed"
     file = target / "manifest.json"
-    project_hash = _project_hash(settings.dbt_project)
+    content = project_hash(settings.dbt_project)
     marker = target / _HASH_FILE
-    if file.exists() and marker.exists() and marker.read_text() == project_hash:
+    if file.exists() and marker.exists() and marker.read_text() == content:
         return file
     if not (settings.dbt_project / "dbt_project.yml").is_file():
         raise TidemarkError(
@@ -36,19 +38,26 @@ def manifest_file(settings: Settings) -> Path:
             hint="Set TIDEMARK_DBT_PROJECT to the project's folder.",
         )
     _parse(settings, target)
-    marker.write_text(project_hash)
+    marker.write_text(content)
     return file
 
 
-def new_target(settings: Settings, run_id: str, name: str) -> Path:
-    """A folder for the artifacts of one dbt build, with the parsed project to start from."""
-    target = settings.state / "dbt" / "runs" / run_id / name
+def dbt_arguments(settings: Settings, target: Path) -> list[str]:
+    """The options of dbt that name the project and the folder of its artifacts and logs.
+
+    The folder is made, with the parsed project in it to start from: without it dbt parses all of
+    the project again, 1.5 s.
+    """
     target.mkdir(parents=True, exist_ok=True)
-    parsed = settings.state / "dbt" / "parsed" / "partial_parse.msgpack"
-    if parsed.exists():
-        # dbt parses the whole project again without it: 1.5 s a build.
+    parsed = settings.state / "dbt" / "parsed" / PARSED_FILES[1]
+    if parsed.exists() and parsed.parent != target:
         shutil.copy(parsed, target)
-    return target
+    return [
+        "--project-dir", str(settings.dbt_project),
+        "--profiles-dir", str(settings.dbt_project),
+        "--target-path", str(target),
+        "--log-path", str(target),
+    ]  # fmt: skip
 
 
 @cache
@@ -95,7 +104,8 @@ def _hash_of(manifest: dict[str, Any], keys: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _project_hash(folder: Path) -> str:
+def project_hash(folder: Path) -> str:
+    """SHA-256 over the project's files; dbt's own artifacts do not count."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.suffix in _SOURCE_SUFFIXES and "target" not in path.relative_to(folder).parts:
@@ -105,23 +115,16 @@ def _project_hash(folder: Path) -> str:
 
 
 def _parse(settings: Settings, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
     result = subprocess.run(
         [
-            dbt_executable(), "--no-use-colors", "parse",
-            "--project-dir", str(settings.dbt_project),
-            "--profiles-dir", str(settings.dbt_project),
-            "--target-path", str(target),
-            "--log-path", str(target),
+            *(executable("tidemark-dbt"), "--no-use-colors", "parse"),
+            *dbt_arguments(settings, target),
         ],
-        env={
-            **os.environ,
-            **dbt_environment(settings.lake_config, target_path=target),
-        },
+        env={**os.environ, **parse_environment(target)},
         capture_output=True,
         text=True,
         check=False,
-    )  # fmt: skip
+    )
     if result.returncode != 0:
         raise TidemarkError(
             f"dbt cannot parse {settings.dbt_project}:\n{_last_lines(result.stdout)}",
@@ -129,12 +132,12 @@ def _parse(settings: Settings, target: Path) -> None:
         )
 
 
-def dbt_executable() -> str:
-    """The dbt beside this interpreter, whatever PATH says."""
-    beside = Path(sys.executable).parent / "dbt"
-    found = str(beside) if beside.exists() else shutil.which("dbt")
+def executable(name: str) -> str:
+    """The program of this installation, whatever PATH says."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
-        raise TidemarkError("dbt is not installed.", hint="Run `make setup`.")
+        raise TidemarkError(f"{name} is not installed.", hint="Run `make setup`.")
     return found
 
 

@@ -77,6 +77,10 @@ class Platform:
 
     def lake(self) -> Lake:
         """The lake, with the platform's tables in it; starts the embedded Postgres if needed."""
+        return self._prepared_lake
+
+    @cached_property
+    def _prepared_lake(self) -> Lake:
         lake = open_lake(self.settings.lake_config)
         create_tables(lake)
         for source in self.sources.values():

@@ -4,7 +4,6 @@ dbt-duckdb loads it by the module's path (profiles.yml); the lake is attached by
 everywhere else, so that there is one place that knows how.
 """
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from lakehouse.config import LakeConfig
+from lakehouse.dbt_environment import lake_of_environment
 from lakehouse.engine import attach_lake, create_s3_secret, extensions, install_extensions
-from lakehouse.errors import TidemarkError
 from lakehouse.text.cleaning import clean_texts
 from lakehouse.text.language import detect_languages
 from lakehouse.text.statistics import STATISTICS, texts_statistics
@@ -37,16 +36,12 @@ class Plugin(BasePlugin):
     """Sets up each DuckDB that dbt opens; dbt calls the methods in the order they stand here."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Reads the profile's `config`; does not connect, so that `dbt parse` needs no lake."""
-        self._lake = lake_config(plugin_config)
-        self._read_only = False
+        """Reads nothing yet: `dbt parse` makes the plugin too, and needs no lake."""
 
     def update_connection_config(self, creds: "DuckDBCredentials", config: dict[str, Any]) -> None:
         """Adds the engine's settings to those that DuckDB is opened with."""
+        self._lake = lake_of_environment()
         self._lake.temporary_folder.mkdir(parents=True, exist_ok=True)
-        # dagster-dbt opens the profile's DuckDB file read-only, to count rows while others write.
-        # There is no file, and what is to be read-only is the lake.
-        self._read_only = config.pop("access_mode", "") == "READ_ONLY"
         creds.path = ":memory:"
         config.update(
             extension_directory=str(self._lake.extension_folder),
@@ -64,27 +59,11 @@ class Plugin(BasePlugin):
         for name, (function, returns) in _TEXT_FUNCTIONS.items():
             _register(conn, name, function, returns)
         # Last: when it fails, dbt calls this method once more on the same database.
-        attach_lake(conn, self._lake, read_only=self._read_only)
+        attach_lake(conn, self._lake, read_only=False)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Makes the cursor speak UTC."""
         cursor.execute("set TimeZone = 'UTC'")
-
-
-def lake_config(plugin_config: dict[str, Any]) -> LakeConfig:
-    """The lake that the profile's plugin config describes (see `dbt_environment`)."""
-    if not plugin_config.get("lake"):
-        raise TidemarkError(
-            "dbt was started without the lake's settings (DBT_TIDEMARK_LAKE is empty).",
-            hint="Build through `tidemark run`, or set the variables that"
-            " lakehouse.dbt_environment.dbt_environment returns.",
-        )
-    settings = json.loads(plugin_config["lake"])
-    settings["postgres_url"] = plugin_config["postgres_url"]
-    for key in ("access_key", "secret_key"):
-        if plugin_config[f"s3_{key}"]:
-            settings["s3"][key] = plugin_config[f"s3_{key}"]
-    return LakeConfig.model_validate(settings)
 
 
 def _register(

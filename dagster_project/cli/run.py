@@ -1,7 +1,7 @@
 """`tidemark run`: the whole graph, only what is new."""
 
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from dagster_project.cli.output import JsonOption, console, print_json
 from dagster_project.cli.report import print_report, report
+from dagster_project.dbt_server import warm_dbt
 from dagster_project.outcome import RunOutcome
 from dagster_project.plan import Step, plan_run
 from dagster_project.platform import Platform, load_platform
@@ -68,18 +69,20 @@ def run_rounds(
     _warn_of_broken_specs(platform, quiet=quiet)
     outcomes: list[RunOutcome] = []
     asked = list(retrain)
-    for _ in range(_MOST_ROUNDS):
-        state = read_state(platform, rescore=rescore)
-        steps = plan_run(state, retrain=asked)
-        if not steps:
-            asked = _retraining_asked(platform, quiet=quiet)
+    with ExitStack() as stack:
+        for _ in range(_MOST_ROUNDS):
+            state = read_state(platform, rescore=rescore)
             steps = plan_run(state, retrain=asked)
-        if not steps:
-            break
-        outcomes.append(_round(platform, steps, rescore=rescore, quiet=quiet))
-        if not outcomes[-1].success:
-            break
-        asked = _retraining_asked(platform, quiet=quiet)
+            if not steps:
+                asked = _retraining_asked(platform, quiet=quiet)
+                steps = plan_run(state, retrain=asked)
+            if not steps:
+                break
+            stack.enter_context(warm_dbt(platform.settings))
+            outcomes.append(_round(platform, steps, rescore=rescore, quiet=quiet))
+            if not outcomes[-1].success:
+                break
+            asked = _retraining_asked(platform, quiet=quiet)
     return outcomes
 
 

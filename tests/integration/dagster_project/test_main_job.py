@@ -233,10 +233,7 @@ def _expected(files: list[Path]) -> tuple[int, int, int]:
                 quarantined += 1
                 continue
             title = html.unescape(html.unescape(row["title"] or "")).strip()
-            key = (
-                row["user_id"], row["asin"], row["timestamp"], row["rating"],
-                " ".join(title.split()), " ".join(text.split()),
-            )  # fmt: skip
+            key = (row["user_id"], row["asin"], row["timestamp"], row["rating"], title, text)
             duplicates += key in seen
             seen.add(key)
     return lines, quarantined, duplicates

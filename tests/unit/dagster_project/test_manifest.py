@@ -10,7 +10,7 @@ import pytest
 
 from dagster_project import manifest as module
 from dagster_project.manifest import (
-    dbt_executable,
+    executable,
     features_versions,
     manifest_file,
     manifest_hash,
@@ -176,16 +176,16 @@ def test_a_parse_that_fails_is_made_again(project, monkeypatch, parses):
 
 
 def test_dbt_is_the_one_beside_the_interpreter(monkeypatch, tmp_path):
-    found = subprocess.run([dbt_executable(), "--version"], capture_output=True, check=False)
+    found = subprocess.run([executable("dbt"), "--version"], capture_output=True, check=False)
     assert found.returncode == 0
     (tmp_path / "dbt").touch(mode=0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert dbt_executable() == str(tmp_path / "dbt")
+    assert executable("dbt") == str(tmp_path / "dbt")
     (tmp_path / "dbt").unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TidemarkError, match="dbt is not installed"):
-        dbt_executable()
+        executable("dbt")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "dbt").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "elsewhere"))
-    assert Path(dbt_executable()) == tmp_path / "elsewhere" / "dbt"
+    assert Path(executable("dbt")) == tmp_path / "elsewhere" / "dbt"

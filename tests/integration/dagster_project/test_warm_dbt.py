@@ -1,0 +1,149 @@
+"""dbt out of the warm process answers as the cold one does, and neither outlives its run."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from dagster_project.dbt_client import SERVER_VARIABLE
+from dagster_project.dbt_server import warm_dbt
+from dagster_project.manifest import dbt_arguments
+
+pytestmark = pytest.mark.integration
+
+CLIENT = str(Path(sys.executable).parent / "tidemark-dbt")
+# For hours: three loops of the length that Jinja allows.
+BUSY = "{% macro busy() %}" + "{% for i in range(90000) %}" * 3 + "{% endfor %}" * 3
+PROJECT = {
+    "dbt_project.yml": "name: small\nversion: '1.0'\nprofile: small\n",
+    "profiles.yml": "small: {target: t, outputs: {t: {type: duckdb, path: ':memory:'}}}\n",
+    "models/good.sql": "select 1 as one",
+    "models/bad.sql": "select nothing",
+    "macros/busy.sql": BUSY + "{% endmacro %}",
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> SimpleNamespace:
+    for name, text in PROJECT.items():
+        file = tmp_path / "project" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return SimpleNamespace(dbt_project=tmp_path / "project", state=tmp_path)
+
+
+@pytest.fixture(params=["warm", "cold"])
+def place(request, settings):
+    """Both ways to run dbt; the cold one with the address of a server that is gone."""
+    if request.param == "warm":
+        with warm_dbt(settings):
+            yield request.param
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(SERVER_VARIABLE, str(settings.state / "nobody"))
+            yield request.param
+
+
+def _arguments(settings: SimpleNamespace, *command: str) -> list[str]:
+    return [CLIENT, *command, *dbt_arguments(settings, settings.state / "target")]
+
+
+def _dbt(settings: SimpleNamespace, *command: str) -> subprocess.CompletedProcess[str]:
+    target = str(settings.state / "target")
+    return subprocess.run(
+        _arguments(settings, *command),
+        env={**os.environ, "DBT_TARGET_PATH": target},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("not within 30 s")
+
+
+def _building() -> int:
+    """How many processes run the busy macro, or serve one that does."""
+    found = subprocess.run(
+        ["pgrep", "--count", "--full", "dagster_project.dbt_server|bin/dbt run-operation"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return int(found.stdout)
+
+
+def test_results_output_and_exit_codes_are_those_of_dbt(settings, place):
+    good = _dbt(settings, "run", "--select", "good")
+    assert (good.returncode, "PASS=1" in good.stdout) == (0, True)
+    results = json.loads((settings.state / "target" / "run_results.json").read_text())["results"]
+    assert [result["unique_id"] for result in results] == ["model.small.good"]
+    bad = _dbt(settings, "run")
+    assert (bad.returncode, "PASS=1 WARN=0 ERROR=1" in bad.stdout) == (1, True)
+    assert _dbt(settings, "run", "--no-such-option").returncode == 2
+
+
+@pytest.mark.parametrize("place", ["warm"], indirect=True)
+def test_a_parse_tells_of_the_project_as_it_is_now(settings, place):
+    manifest = settings.state / "target" / "manifest.json"
+    assert _dbt(settings, "parse").returncode == 0
+    assert "model.small.later" not in json.loads(manifest.read_text())["nodes"]
+    (settings.dbt_project / "models" / "later.sql").write_text("select 2 as two")
+    assert _dbt(settings, "parse").returncode == 0
+    assert "model.small.later" in json.loads(manifest.read_text())["nodes"]
+
+
+@pytest.mark.parametrize("place", ["warm"], indirect=True)
+def test_a_project_that_cannot_be_parsed_is_told_by_the_build(settings, place):
+    (settings.dbt_project / "models" / "broken.sql").write_text("{{ ref('nobody') }}")
+    result = _dbt(settings, "parse")
+    assert result.returncode == 2
+    assert "nobody" in result.stdout
+
+
+def test_dbt_ends_with_its_client(settings, place):
+    before = _building()
+    client = subprocess.Popen(_arguments(settings, "run-operation", "busy"))
+    _until(lambda: _building() > before)
+    time.sleep(1)  # into the macro
+    client.terminate()
+    assert client.wait() != 0
+    _until(lambda: _building() <= before)
+
+
+def test_dbt_ends_with_the_run_that_started_it(settings, place):
+    before = _building()
+    run = subprocess.Popen(
+        ["sh", "-c", '"$@"; true', "sh", *_arguments(settings, "run-operation", "busy")],
+        stdout=subprocess.PIPE,
+    )
+    assert run.stdout is not None
+    _until(lambda: _building() > before)
+    time.sleep(1)
+    run.kill()
+    run.wait()
+    _until(lambda: _building() <= before)
+    run.communicate()  # ends when the client has closed it too
+
+
+def test_the_server_ends_with_the_block_and_leaves_nothing(settings):
+    before = _building()
+    with warm_dbt(settings):
+        address = Path(os.environ[SERVER_VARIABLE])
+        with warm_dbt(settings):  # the same server
+            assert os.environ[SERVER_VARIABLE] == str(address)
+        _until(lambda: _building() == before + 1)
+    assert _building() == before
+    assert not address.parent.exists()
+    assert SERVER_VARIABLE not in os.environ
