@@ -73,10 +73,10 @@ def _until(condition: Callable[[], bool]) -> None:
     pytest.fail("not within 30 s")
 
 
-def _building() -> int:
-    """How many processes run the busy macro, or serve one that does."""
+def _processes(settings: SimpleNamespace) -> int:
+    """How many processes there are on the project: servers, their forks and cold ones."""
     found = subprocess.run(
-        ["pgrep", "--count", "--full", "dagster_project.dbt_server|bin/dbt run-operation"],
+        ["pgrep", "-c", "-f", f"(dbt_server|bin/dbt run-operation) .*{settings.dbt_project}"],
         capture_output=True,
         text=True,
         check=False,
@@ -113,37 +113,37 @@ def test_a_project_that_cannot_be_parsed_is_told_by_the_build(settings, place):
 
 
 def test_dbt_ends_with_its_client(settings, place):
-    before = _building()
+    before = _processes(settings)
     client = subprocess.Popen(_arguments(settings, "run-operation", "busy"))
-    _until(lambda: _building() > before)
+    _until(lambda: _processes(settings) > before)
     time.sleep(1)  # into the macro
     client.terminate()
     assert client.wait() != 0
-    _until(lambda: _building() <= before)
+    _until(lambda: _processes(settings) <= before)
 
 
 def test_dbt_ends_with_the_run_that_started_it(settings, place):
-    before = _building()
+    before = _processes(settings)
     run = subprocess.Popen(
         ["sh", "-c", '"$@"; true', "sh", *_arguments(settings, "run-operation", "busy")],
         stdout=subprocess.PIPE,
     )
     assert run.stdout is not None
-    _until(lambda: _building() > before)
+    _until(lambda: _processes(settings) > before)
     time.sleep(1)
     run.kill()
     run.wait()
-    _until(lambda: _building() <= before)
+    _until(lambda: _processes(settings) <= before)
     run.communicate()  # ends when the client has closed it too
 
 
 def test_the_server_ends_with_the_block_and_leaves_nothing(settings):
-    before = _building()
+    before = _processes(settings)
     with warm_dbt(settings):
         address = Path(os.environ[SERVER_VARIABLE])
         with warm_dbt(settings):  # the same server
             assert os.environ[SERVER_VARIABLE] == str(address)
-        _until(lambda: _building() == before + 1)
-    assert _building() == before
+        _until(lambda: _processes(settings) == before + 1)
+    assert _processes(settings) == before
     assert not address.parent.exists()
     assert SERVER_VARIABLE not in os.environ

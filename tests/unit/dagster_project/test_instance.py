@@ -56,8 +56,9 @@ def test_the_instance_opens_with_its_environment_set(settings, monkeypatch):
     for name in dagster_environment(settings):
         monkeypatch.setenv(name, "before")
     seen = []
+    instance = SimpleNamespace(optimize_for_webserver=lambda **_: None)
     monkeypatch.setattr(
-        dg.DagsterInstance, "get", lambda: seen.append(os.environ["DAGSTER_HOME"]) or "instance"
+        dg.DagsterInstance, "get", lambda: seen.append(os.environ["DAGSTER_HOME"]) or instance
     )
-    assert open_instance(settings) == "instance"
+    assert open_instance(settings) is instance
     assert seen == [str(settings.dagster_home)]
