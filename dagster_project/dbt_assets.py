@@ -75,7 +75,6 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         lake = platform.lake()
         settings = platform.settings
         config = settings.lake_config
-        load_id = newest_load(platform)
         dbt = _DbtCli(
             project_dir=str(settings.dbt_project),
             profiles_dir=str(settings.dbt_project),
@@ -84,6 +83,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         target = settings.state / "dbt" / "runs" / context.run_id / name
         os.environ.update(dbt_environment(config, target_path=target))
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
+            load_id = newest_load(platform)
             invocation = dbt.cli(
                 ["build", *dbt_arguments(settings, target)],
                 context=context,
@@ -92,6 +92,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             )
             for event in invocation.stream():
                 yield _counted(platform, context, event)
+            snapshot_id = lake.snapshot_id()
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
         if name == "dbt_models":
@@ -103,7 +104,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
                         load_id,
                         platform.runtime.manifest_hash,
                         context.run_id,
-                        write.snapshot_id,
+                        snapshot_id,
                     ],
                 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lakehouse.connection import Lake
-from lakehouse.quoting import quote_identifier
+from lakehouse.quoting import quote_identifier, quote_literal
 from lakehouse.sources import Source
 
 OUTCOMES = ("clean", "quarantined", "duplicate")
@@ -125,13 +125,15 @@ def _outcome_problem(load: LoadCounts, name: str, *, is_built: bool) -> str | No
 def account(lake: Lake, source: Source) -> Accounting:
     """Counts where every line of the source went, and adds a row to `ops.row_accounting`.
 
-    A source that has never been loaded is balanced at zero. The counting reads two columns of the
-    source's rows, outside of the writer lock.
+    The lake is counted as the last dbt build left it: what others have loaded since has no
+    outcomes yet. A source that has never been loaded is balanced at zero. The counting reads two
+    columns of the source's rows, outside of the writer lock.
     """
     tables = _tables(lake)
     is_built = f"intermediate.{_outcome_table(source.name)}" in tables
     has_raw = f"raw.{source.name}" in tables
-    loads = _loads(lake, source.name, has_raw=has_raw, is_built=is_built)
+    rows = lake.rows(_counts_query(source.name, _built(lake), has_raw=has_raw, is_built=is_built))
+    loads = [LoadCounts(*counts, dict(by_outcome or ())) for *counts, by_outcome in rows]
     accounting = balance(source.name, loads, is_built=is_built)
     _record(lake, accounting)
     return accounting
@@ -148,24 +150,31 @@ def _tables(lake: Lake) -> set[str]:
     return {row[0] for row in rows}
 
 
-def _loads(lake: Lake, source: str, *, has_raw: bool, is_built: bool) -> list[LoadCounts]:
-    """The counts by load, in one statement and so at one snapshot."""
+def _built(lake: Lake) -> int | None:
+    """The snapshot that the last dbt build has left."""
+    rows = lake.rows("select snapshot_id from lake.ops.dbt_builds order by built_at desc limit 1")
+    return int(rows[0][0]) if rows else None
+
+
+def _counts_query(source: str, snapshot: int | None, *, has_raw: bool, is_built: bool) -> str:
+    """Selects a row of `LoadCounts` for each load, all of one snapshot."""
+    at = "" if snapshot is None else f" at (version => {snapshot})"
     nothing = "(select 0::bigint as _load_id, '' as outcome where false)"
-    raw = f"lake.raw.{quote_identifier(source)}" if has_raw else nothing
-    outcome_table = f"lake.intermediate.{quote_identifier(_outcome_table(source))}"
+    raw = f"lake.raw.{quote_identifier(source)}{at}" if has_raw else nothing
+    outcome_table = f"lake.intermediate.{quote_identifier(_outcome_table(source))}{at}"
     outcomes = outcome_table if is_built else nothing
-    rows = lake.rows(
-        f"""
+    name = quote_literal(source)
+    return f"""
         with ledger as (
             select load_id, file, lines, loaded, rejected
-            from lake.ops.file_ledger where source = $source and superseded_by is null
+            from lake.ops.file_ledger{at} where source = {name} and superseded_by is null
         ),
         raw_rows as (
             select coalesce(_load_id, -1) as load_id, count(*) as raw from {raw} group by all
         ),
         rejects as (
-            select _load_id as load_id, count(*) as rejects from lake.raw.rejected_lines
-            where source = $source group by all
+            select _load_id as load_id, count(*) as rejects from lake.raw.rejected_lines{at}
+            where source = {name} group by all
         ),
         outcomes as (
             select load_id, list((outcome, rows)) as outcomes
@@ -186,22 +195,7 @@ def _loads(lake: Lake, source: str, *, has_raw: bool, is_built: bool) -> list[Lo
         full join rejects using (load_id)
         full join outcomes using (load_id)
         order by load_id
-        """,  # noqa: S608 - identifiers are quoted
-        {"source": source},
-    )
-    return [
-        LoadCounts(
-            load_id=load_id,
-            file=file,
-            lines=lines,
-            loaded=loaded,
-            rejected=rejected,
-            raw=raw_count,
-            rejects=rejects,
-            outcomes=dict(by_outcome or ()),
-        )
-        for load_id, file, lines, loaded, rejected, raw_count, rejects, by_outcome in rows
-    ]
+        """  # noqa: S608 - identifiers and literals are quoted
 
 
 def _record(lake: Lake, accounting: Accounting) -> None:

@@ -23,7 +23,7 @@ TABLES: dict[str, str] = {
         rejected bigint not null, clean bigint not null, quarantined bigint not null,
         duplicate bigint not null, balanced boolean not null, explanation varchar not null,
         accounted_at timestamptz not null, snapshot_id bigint not null""",
-    # One row per finished dbt build: what it was built from.
+    # One row per finished dbt build: the newest load that it has seen, the snapshot that it left.
     "ops.dbt_builds": """
         built_at timestamptz not null, load_id bigint not null, manifest_hash varchar not null,
         run_id varchar not null, snapshot_id bigint not null""",

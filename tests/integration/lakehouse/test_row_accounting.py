@@ -115,3 +115,17 @@ def test_rows_loaded_since_the_build_are_named(lake: Lake, landing: Path) -> Non
     assert account(lake, SOURCE).explanation == (
         "a/y.jsonl (load 2): none of its 1 raw rows has an outcome; the next build takes it."
     )
+
+
+def test_the_lake_is_counted_as_the_last_build_left_it(lake: Lake, landing: Path) -> None:
+    _ingest(lake, landing, x='{"id": 1}\n', y='{"id": 2}\nbroken\n')
+    _build_outcomes(lake)
+    with lake.write("record") as write:
+        write.connection.execute(
+            "insert into lake.ops.dbt_builds values (now(), 2, 'm', 'r', ?)", [lake.snapshot_id()]
+        )
+    built = account(lake, SOURCE)
+    assert (built.balanced, built.lines, built.clean) == (True, 3, 2)
+    # Another process commits before this one accounts: a new file, and one in place of x.
+    _ingest(lake, landing, z='{"id": 3}\n', x='{"id": 4}\nbroken\n')
+    assert account(lake, SOURCE) == built

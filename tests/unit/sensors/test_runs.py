@@ -20,7 +20,7 @@ _OPEN = {
 }
 
 
-@pytest.mark.parametrize("status", [*_ENDED, *_OPEN])
+@pytest.mark.parametrize("status", sorted({*_ENDED, *_OPEN}))
 def test_only_runs_that_ended_are_finished(status):
     with dg.DagsterInstance.ephemeral() as instance:
         run = create_run_for_test(instance, job_name="job", status=status)
