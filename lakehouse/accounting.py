@@ -133,7 +133,10 @@ def account(lake: Lake, source: Source) -> Accounting:
     is_built = f"intermediate.{_outcome_table(source.name)}" in tables
     has_raw = f"raw.{source.name}" in tables
     rows = lake.rows(_counts_query(source.name, _built(lake), has_raw=has_raw, is_built=is_built))
-    loads = [LoadCounts(*row[:-1], outcomes=dict(row[-1] or ())) for row in rows]
+    loads = [
+        LoadCounts(load_id, file, lines, loaded, rejected, raw, rejects, dict(by_outcome or ()))
+        for load_id, file, lines, loaded, rejected, raw, rejects, by_outcome in rows
+    ]
     accounting = balance(source.name, loads, is_built=is_built)
     _record(lake, accounting)
     return accounting
