@@ -20,7 +20,8 @@ from dagster_project.platform import Platform
 from dagster_project.progress import Progress, progress_logger
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
-from ml_assets.assets import RESCORE_TAG, ModelKeys
+from ml_assets.assets.keys import ModelKeys
+from ml_assets.assets.serving import RESCORE_TAG
 
 _log = logging.getLogger(__name__)
 _LOGGER = "progress"

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster_project.job_names import INGEST_JOB, retrain_job_name
 from dagster_project.landing_assets import accounting_key, profile_key, raw_key
 from dagster_project.platform import Platform
-from ml_assets.assets import ModelKeys
+from ml_assets.assets.keys import ModelKeys
 
 
 def jobs(platform: Platform) -> list[Any]:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from dagster_project.platform import Platform
-from ml_assets.assets import broken_spec_asset, model_assets
+from ml_assets.assets.model import broken_spec_asset, model_assets
 
 
 def spec_assets(platform: Platform) -> list[dg.AssetsDefinition]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from ml_assets.assets import ModelKeys
+from ml_assets.assets.keys import ModelKeys
 from sensors.alerts import Alert, send
 from sensors.context import SensorContext
 

@@ -10,7 +10,8 @@ import pytest
 from dagster_project.plan import Step
 from dagster_project.progress import SilentProgress
 from lakehouse.errors import TidemarkError
-from ml_assets.assets import RESCORE_TAG, ModelKeys
+from ml_assets.assets.keys import ModelKeys
+from ml_assets.assets.serving import RESCORE_TAG
 
 with warnings.catch_warnings():
     # dagster-dbt's parser of SQL warns of one of its own parts.

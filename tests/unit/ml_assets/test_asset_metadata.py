@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from ml_assets.asset_metadata import evaluation_metadata, image, verdict_metadata
+from ml_assets.assets.metadata import evaluation_metadata, image, verdict_metadata
 from ml_assets.bootstrap import Interval
 from ml_assets.evaluation import Evaluation, Subject
 from ml_assets.gate import Criterion, Verdict
