@@ -26,14 +26,6 @@ from lakehouse.tables import create_tables
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps in one worker what shares costly fixtures: a file, and all tests of the daemon."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group("e2e" if folder == "e2e" else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
     """A temporary folder of the session whose path is short enough for a Postgres socket."""

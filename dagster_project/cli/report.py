@@ -5,6 +5,9 @@ from typing import Any
 from dagster_project.cli.output import console, print_table, shown
 from dagster_project.platform import Platform
 
+# The tables `monitoring.drift` and `ops.promotions` have them all.
+_SHOWN_WINDOWS = 12
+_SHOWN_VERDICTS = 3
 _METRICS = (
     "accuracy",
     "macro_f1",
@@ -45,10 +48,12 @@ def _print_model(name: str, model: dict[str, Any]) -> None:
             rows,
         )
     if model["windows"]:
-        rows = [list(row.values()) for row in model["windows"]]
+        rows = [list(row.values()) for row in model["windows"][-_SHOWN_WINDOWS:]]
         title = f"{name}: drift per {model['window']}, champion {model['champion']}"
+        if len(rows) < len(model["windows"]):
+            title += f" (the newest {len(rows)} of {len(model['windows'])})"
         print_table(title, list(model["windows"][0]), rows)
-    for verdict in model["verdicts"]:
+    for verdict in model["verdicts"][-_SHOWN_VERDICTS:]:
         word = "[green]promoted[/]" if verdict["promoted"] else "[yellow]not promoted[/]"
         console.print(f"{name} {verdict['version']} {word}: {verdict['reason']}", highlight=False)
 
@@ -140,6 +145,8 @@ def _model(platform: Platform, name: str) -> dict[str, Any]:
 
 def _windows(platform: Platform, name: str, champion: int | None) -> list[dict[str, Any]]:
     """Drift and realised performance of the champion, per window."""
+    spec = platform.good_specs[name]
+    watched = spec.monitors.performance.metric if spec.monitors.performance else "accuracy"
     rows = platform.lake().rows(
         """
         with drift as (
@@ -157,10 +164,10 @@ def _windows(platform: Platform, name: str, champion: int | None) -> list[dict[s
                 and metric = $metric
             group by window_start
         )
-        select window_start, n, worst, psi, drifted, value, degraded
+        select window_start, coalesce(n, 0), worst, psi, drifted, value, degraded
         from drift left join performance using (window_start) order by window_start
         """,
-        {"model": name, "version": champion or 0, "metric": _watched(platform, name)},
+        {"model": name, "version": champion or 0, "metric": watched},
     )
     return [
         {
@@ -168,14 +175,9 @@ def _windows(platform: Platform, name: str, champion: int | None) -> list[dict[s
             "rows": n,
             "most moved": worst,
             "PSI": None if psi is None else round(psi, 3),
-            "drifted": drifted,
-            _watched(platform, name): "" if value is None else shown(value),
+            "drifted": "too few rows" if n < spec.monitors.min_rows else drifted,
+            watched: "" if value is None else shown(value),
             "degraded": degraded,
         }
         for start, n, worst, psi, drifted, value, degraded in rows
     ]
-
-
-def _watched(platform: Platform, name: str) -> str:
-    watched = platform.good_specs[name].monitors.performance
-    return watched.metric if watched else "accuracy"

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def _free_port() -> int:
@@ -141,3 +142,29 @@ def drifted(scored, months):
     scored.run("land", "reviews", *map(str, months[9:]))
     scored.wait_for(f"select to_version from promotions where to_version > {version}", bool, 900)
     return scored
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A page of a headless Chromium."""
+    if CHROMIUM is None:
+        message = "the browser tests need Chromium: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+            ],
+        )
+        yield browser.new_page(viewport={"width": 1600, "height": 1000})
+        browser.close()

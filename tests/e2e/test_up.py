@@ -1,11 +1,18 @@
-"""The real daemon: files that are dropped get scored; drifted ones raise the alarm and retrain."""
+"""`tidemark up`: the daemon scores what is dropped, drift raises the alarm and retrains, pages show it.
+
+One file, so that one worker runs all of it: the platform is started once. With UPDATE_SCREENSHOTS=1
+the pictures in docs/images are taken anew.
+"""
 
 import json
+import os
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 
 def test_a_dropped_file_is_scored_by_a_trained_champion(scored):
@@ -81,3 +88,33 @@ def test_status_shows_the_servers(drifted):
     found = json.loads(drifted.run("status", "--json").stdout)
     assert "process" in found["servers"]["dagster-daemon"]
     assert found["models"][0]["model"] == "reviews_rating"
+
+
+def _picture(page, name: str, folder: Path) -> Path:
+    target = (IMAGES if os.environ.get("UPDATE_SCREENSHOTS") == "1" else folder) / f"{name}.png"
+    page.screenshot(path=target)
+    return target
+
+
+def test_the_asset_graph_shows_the_whole_way(drifted, page, tmp_path):
+    page.goto(
+        f"http://127.0.0.1:{drifted.ui_port}/assets/marts/reviews_scored"
+        "?view=lineage&lineageScope=upstream&lineageDepth=20"
+    )
+    for name in ("stg_reviews", "review_features", "training_set", "challenger", "champion"):
+        page.get_by_text(name).first.wait_for(timeout=60_000)
+    page.wait_for_timeout(3_000)
+    assert _picture(page, "asset-graph", tmp_path).stat().st_size > 10_000
+
+
+def test_a_check_shows_its_plot(drifted, page, tmp_path):
+    page.goto(
+        f"http://127.0.0.1:{drifted.ui_port}/assets/reviews_rating/drift"
+        "?view=checks&checkDetail=no_drift"
+    )
+    page.get_by_text("Show Markdown").first.click(timeout=60_000)
+    plot = page.locator("img[src^='data:image/png']").first
+    plot.wait_for(timeout=10_000)
+    assert plot.bounding_box()["width"] > 200
+    page.wait_for_timeout(1_000)
+    assert _picture(page, "drift-check", tmp_path).stat().st_size > 10_000
