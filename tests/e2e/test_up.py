@@ -1,4 +1,4 @@
-"""`tidemark up`: the daemon scores what is dropped, drift raises the alarm and retrains, pages show it.
+"""`tidemark up`: what is dropped is scored, drift raises the alarm and retrains, pages show it.
 
 One file, so that one worker runs all of it: the platform is started once. With UPDATE_SCREENSHOTS=1
 the pictures in docs/images are taken anew.
