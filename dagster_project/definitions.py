@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import dagster as dg
 
 from dagster_project.dbt_assets import dbt_model_assets, with_freshness
-from dagster_project.jobs import jobs
+from dagster_project.jobs import jobs, schedules
 from dagster_project.landing_assets import source_assets
+from dagster_project.maintenance_asset import maintenance_asset
 from dagster_project.platform import Platform, load_platform
 from dagster_project.spec_assets import spec_assets
 from sensors.all import all_sensors
@@ -44,8 +45,9 @@ def build_definitions(
         for asset in source_assets(platform, source, outcomes.get(f"int_{source.name}_outcomes"))
     ]
     return dg.Definitions(
-        assets=[*landing, *dbt, *spec_assets(platform)],
+        assets=[*landing, *dbt, *spec_assets(platform), maintenance_asset(platform)],
         jobs=jobs(platform),
+        schedules=schedules(),
         sensors=all_sensors(platform.sensor_context),
         resources={"runtime": platform.runtime},
         executor=dg.in_process_executor,

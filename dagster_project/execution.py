@@ -1,11 +1,12 @@
 """Runs a plan: the plan's assets in one Dagster run in this process, with progress."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
@@ -14,6 +15,7 @@ from dagster_project.dead_runs import PROCESS_TAG, close_dead_runs, this_process
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
 from dagster_project.jobs import dbt_keys, source_keys
+from dagster_project.maintenance_asset import MAINTENANCE_KEY
 from dagster_project.outcome import RunOutcome
 from dagster_project.plan import Step
 from dagster_project.platform import Platform
@@ -28,11 +30,23 @@ _LOGGER = "progress"
 
 
 def execute(
-    platform: Platform, steps: Sequence[Step], *, rescore: bool, progress: Progress
+    platform: Platform,
+    steps: Sequence[Step],
+    *,
+    progress: Progress,
+    rescore: bool = False,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> RunOutcome:
     """Runs the steps' assets; failures of steps are in the outcome, not raised.
 
     Runs that were killed before are closed first: Dagster would show them as running for ever.
+
+    Args:
+        platform: The platform.
+        steps: What to do.
+        progress: Where events are told.
+        rescore: Whether to score again what older champions have scored.
+        config: Values of the assets' own options, by step name.
     """
     definitions = build_definitions(platform, loggers={_LOGGER: progress_logger(progress)})
     job = definitions.resolve_implicit_global_asset_job_def()
@@ -50,7 +64,10 @@ def execute(
         result = job.execute_in_process(
             instance=instance,
             asset_selection=_asset_keys(platform, steps),
-            run_config={"loggers": {_LOGGER: {}}},
+            run_config={
+                "loggers": {_LOGGER: {}},
+                "ops": {step: {"config": dict(values)} for step, values in (config or {}).items()},
+            },
             raise_on_error=False,
             tags=tags,
         )
@@ -95,6 +112,8 @@ def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
             keys += [key for key in source_keys(platform) if key.path[0] == "ops"]
         elif step.action == "train":
             keys += ModelKeys(step.subject).training
+        elif step.action == "maintain":
+            keys.append(MAINTENANCE_KEY)
         else:
             keys += ModelKeys(step.subject).serving + dbt_keys(platform, after_scoring=True)
     return list(dict.fromkeys(keys))

@@ -1,6 +1,7 @@
 """Names of the jobs, known to what starts them and to what defines them."""
 
 INGEST_JOB = "ingest_and_score"
+MAINTENANCE_JOB = "maintain"
 
 
 def retrain_job_name(model: str) -> str:

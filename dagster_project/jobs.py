@@ -4,14 +4,15 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.job_names import INGEST_JOB, retrain_job_name
+from dagster_project.job_names import INGEST_JOB, MAINTENANCE_JOB, retrain_job_name
 from dagster_project.landing_assets import accounting_key, profile_key, raw_key
+from dagster_project.maintenance_asset import MAINTENANCE_KEY
 from dagster_project.platform import Platform
 from ml_assets.assets.keys import ModelKeys
 
 
 def jobs(platform: Platform) -> list[Any]:
-    """The ingest job, and a retraining job for each model."""
+    """The ingest job, a retraining job for each model, and maintenance."""
     return [
         dg.define_asset_job(
             INGEST_JOB,
@@ -26,6 +27,24 @@ def jobs(platform: Platform) -> list[Any]:
             )
             for name in platform.good_specs
         ),
+        dg.define_asset_job(
+            MAINTENANCE_JOB,
+            selection=dg.AssetSelection.assets(MAINTENANCE_KEY),
+            description="Merges small files, expires old snapshots, deletes what nothing needs.",
+        ),
+    ]
+
+
+def schedules() -> list[dg.ScheduleDefinition]:
+    """The nightly maintenance, on from the start."""
+    return [
+        dg.ScheduleDefinition(
+            name="nightly_maintenance",
+            job_name=MAINTENANCE_JOB,
+            cron_schedule="30 3 * * *",
+            execution_timezone="UTC",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
     ]
 
 

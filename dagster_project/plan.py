@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-Action = Literal["ingest", "build", "train", "score"]
+Action = Literal["ingest", "build", "train", "score", "maintain"]
 
 
 @dataclass(frozen=True)

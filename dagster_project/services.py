@@ -10,33 +10,67 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from dagster_project.instance import dagster_environment, write_instance_config
 from dagster_project.settings import PROJECT_ROOT, Settings
 from lakehouse.errors import TidemarkError
 
 _STOP_SECONDS = 20
+_WORKSPACE = "workspace.yaml"
 
 
 @dataclass(frozen=True)
 class Service:
-    """A server: its command, and the port that tells when it is ready (None: none)."""
+    """A server: its command, and the port or socket that tells when it is ready (None: none)."""
 
     name: str
     command: tuple[str, ...]
     host: str
     port: int | None
+    socket: Path | None = None
 
     @property
     def url(self) -> str | None:
         """Where people open it."""
         return None if self.port is None else f"http://{self.host}:{self.port}"
 
+    @property
+    def has_address(self) -> bool:
+        """Whether it can be asked if it is ready."""
+        return self.port is not None or self.socket is not None
+
+    @property
+    def answers(self) -> bool:
+        """Whether something listens at its address."""
+        if self.socket is not None:
+            with socket.socket(socket.AF_UNIX) as probe:
+                return probe.connect_ex(str(self.socket)) == 0
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            return probe.connect_ex((self.host, self.port)) == 0
+
 
 def services(settings: Settings) -> tuple[Service, ...]:
-    """Dagster's UI, Dagster's daemon (sensors, schedules, queued runs) and MLflow's UI."""
+    """The definitions' server, Dagster's UI, its daemon (sensors, schedules, runs), MLflow's UI.
+
+    The first one before the others. Without it, UI and daemon would load the definitions each for
+    itself, and the daemon anew every minute: a quarter of a core for nothing.
+    """
     bin_folder = Path(sys.executable).parent
-    workspace = str(PROJECT_ROOT / "workspace.yaml")
+    workspace = str(settings.dagster_home / _WORKSPACE)
+    code = settings.state / "run" / "code"
     return (
+        Service(
+            "dagster-code",
+            (
+                str(bin_folder / "dagster"), "code-server", "start", "-s", str(code),
+                "-m", "dagster_project.definitions", "-d", str(PROJECT_ROOT),
+            ),
+            settings.host,
+            None,
+            socket=code,
+        ),
         Service(
             "dagster-ui",
             (
@@ -83,12 +117,15 @@ def service_environment(settings: Settings) -> dict[str, str]:
 def start(settings: Settings, service: Service) -> subprocess.Popen[bytes]:
     """Starts the server with its log in the state folder, and notes its process id."""
     write_instance_config(settings)
-    if service.port is not None and _listens(service.host, service.port):
+    _write_workspace(settings)
+    if service.port is not None and service.answers:
         raise TidemarkError(
             f"Port {service.port}, which {service.name} needs, is taken.",
             hint="Stop what listens there (`tidemark down`, if it is this project's), or set"
             " TIDEMARK_UI_PORT or TIDEMARK_MLFLOW_PORT.",
         )
+    if service.socket is not None:
+        service.socket.unlink(missing_ok=True)
     settings.log_folder.mkdir(parents=True, exist_ok=True)
     with (settings.log_folder / f"{service.name}.log").open("ab") as log:
         process = subprocess.Popen(
@@ -107,6 +144,14 @@ def start(settings: Settings, service: Service) -> subprocess.Popen[bytes]:
     return process
 
 
+def _write_workspace(settings: Settings) -> None:
+    server = {"socket": str(settings.state / "run" / "code"), "location_name": "tidemark"}
+    (settings.state / "run").mkdir(parents=True, exist_ok=True)
+    (settings.dagster_home / _WORKSPACE).write_text(
+        yaml.safe_dump({"load_from": [{"grpc_server": server}]})
+    )
+
+
 def wait_until_ready(
     settings: Settings, running: Mapping[Service, subprocess.Popen[bytes]], seconds: float
 ) -> None:
@@ -117,7 +162,7 @@ def wait_until_ready(
     """
     deadline = time.monotonic() + seconds
     for service, process in running.items():
-        while service.port is not None and not _listens(service.host, service.port):
+        while service.has_address and not service.answers:
             if process.poll() is not None or time.monotonic() > deadline:
                 log = settings.log_folder / f"{service.name}.log"
                 raise TidemarkError(
@@ -215,12 +260,6 @@ def process_start(pid: int) -> str:
 
 def _pid_file(settings: Settings, name: str) -> Path:
     return settings.state / "run" / f"{name}.pid"
-
-
-def _listens(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex((host, port)) == 0
 
 
 def _tail(log: Path) -> str:

@@ -57,6 +57,9 @@ class Settings(BaseModel):
         None, description="S3 key; empty: the AWS credential chain."
     )
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret; goes with the key.")
+    keep_history_days: int = Field(
+        30, ge=0, description="Days for which the lake can be read as it was; models' data stay."
+    )
     alert_webhook: SecretStr | None = Field(
         None, description="URL that alerts are posted to as JSON, besides the log."
     )

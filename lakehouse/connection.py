@@ -98,6 +98,13 @@ class Lake:
                 self._roll_back(connection)
                 raise
 
+    @contextmanager
+    def exclusive(self, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Holds the writer lock inside the block; each statement commits by itself."""
+        url = self.config.postgres_url.get_secret_value()
+        with self.connection() as connection, writer_lock(url, purpose):
+            yield connection
+
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         try:
             connection.execute("rollback")

@@ -6,7 +6,7 @@ from lakehouse.errors import TidemarkError
 
 
 def check(json: JsonOption = False) -> None:
-    """Check settings, Postgres, the dbt project, sources and all model specs, with file and line."""
+    """Check settings, Postgres, sources, the dbt project and all specs, with file and line."""
     platform = load_platform()
     _ = platform.settings.server  # starts the embedded Postgres, or asks one's own
     errors = [error.render() for broken in platform.broken_specs for error in broken.errors]

@@ -36,6 +36,8 @@ def up(
         with console.status("starting the servers"):
             for service in services(settings):
                 running[service] = start(settings, service)
+                if service.socket is not None:  # the others ask it as soon as they start
+                    wait_until_ready(settings, running, _START_SECONDS)
             wait_until_ready(settings, running, _START_SECONDS)
     except BaseException:
         _stop_all(settings)

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from dagster_project.cli import check, data, demo, lifecycle, plan, run, sql, status
+from dagster_project.cli import check, data, demo, lifecycle, maintain, plan, run, sql, status
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
 
@@ -24,6 +24,7 @@ app.command()(plan.plan)
 app.command()(sql.sql)
 app.command()(status.status)
 app.command()(check.check)
+app.command()(maintain.maintain)
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(demo.demo)

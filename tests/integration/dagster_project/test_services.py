@@ -161,7 +161,7 @@ def test_passwords_are_in_the_environment_and_in_no_argument(settings):
     assert environment["TIDEMARK_STATE"] == str(settings.state)
     assert environment["DAGSTER_HOME"] == str(settings.dagster_home)
     found = {service.name: service for service in services(settings)}
-    assert set(found) == {"dagster-ui", "dagster-daemon", "mlflow-ui"}
+    assert set(found) == {"dagster-code", "dagster-ui", "dagster-daemon", "mlflow-ui"}
     assert not any("hidden" in part for service in found.values() for part in service.command)
     assert found["dagster-ui"].url == "http://127.0.0.1:3999"
     assert found["mlflow-ui"].url == "http://127.0.0.1:5999"
