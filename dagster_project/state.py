@@ -19,7 +19,8 @@ def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
         for name in platform.sources
     }
     builds = lake.rows(
-        "select load_id, manifest_hash from lake.ops.dbt_builds order by built_at desc, snapshot_id desc limit 1"
+        "select load_id, manifest_hash from lake.ops.dbt_builds"
+        " order by built_at desc, snapshot_id desc limit 1"
     )
     newest_load = lake.rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0]
     return PlatformState(

@@ -156,7 +156,8 @@ def _tables(lake: Lake) -> set[str]:
 def _built(lake: Lake) -> int | None:
     """The snapshot that the last dbt build has left."""
     rows = lake.rows(
-        "select snapshot_id from lake.ops.dbt_builds order by built_at desc, snapshot_id desc limit 1"
+        "select snapshot_id from lake.ops.dbt_builds order by built_at desc, snapshot_id desc"
+        " limit 1"
     )
     return int(rows[0][0]) if rows else None
 
