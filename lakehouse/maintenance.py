@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from lakehouse.connection import Lake
 
+# A file of which a larger share is deleted is written anew without it.
+_DELETED_SHARE = 0.1
 # Tables whose rows name snapshots that must stay readable, as replay and accounting want it.
 _PINS = (
     "select source_snapshot_id from lake.ml.training_sets",
@@ -69,7 +71,7 @@ def maintain(
     before = size_of(lake)
     on_progress("writing small commits and deletions into files")
     _call(lake, "call ducklake_flush_inlined_data('lake')")
-    _call(lake, "call ducklake_rewrite_data_files('lake')")
+    _call(lake, f"call ducklake_rewrite_data_files('lake', delete_threshold => {_DELETED_SHARE})")
     on_progress("merging small files")
     _call(lake, "call ducklake_merge_adjacent_files('lake')")
     on_progress("expiring snapshots")

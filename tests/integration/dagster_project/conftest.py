@@ -12,8 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from dagster_project.lake_reader import read_only_lake
+from dagster_project.settings import load_settings
+from lakehouse.landing.files import land_files
 
 ROOT = Path(__file__).resolve().parents[3]
 _COUNTS = """
@@ -79,7 +84,12 @@ class CommandLine:
 
     def counts(self) -> dict[str, int]:
         """Rows on each station of the way."""
-        return json.loads(self.run("sql", "--json", _COUNTS))[0]
+        return self._rows(_COUNTS)[0]
+
+    def _rows(self, query: str) -> list[dict[str, Any]]:
+        # In this process: a command takes seconds to start, and the tests ask often.
+        with read_only_lake(load_settings(self.environment)) as lake:
+            return lake.execute(query).to_arrow_table().to_pylist()
 
     def land_good(self, name: str, reviews: int = 60) -> None:
         """Lands a file of good reviews that no other file holds."""
@@ -98,7 +108,8 @@ class CommandLine:
                     "verified_purchase": True,
                 }
                 lines.write(json.dumps(review) + "\n")
-        self.run("land", "reviews", str(file))
+        settings = load_settings(self.environment)
+        land_files([file], source="reviews", landing=settings.landing_path, s3=settings.s3_access)
         self.landed += reviews
 
     def assert_nothing_half_done(self, before: dict[str, int]) -> None:
@@ -120,13 +131,11 @@ class CommandLine:
             assert now[table] == self.base[table] + self.landed, table
         for table in ("rejected", "refused", "quarantined", "duplicate"):
             assert now[table] == self.base[table], table
-        accounted = self.run(
-            "sql",
-            "--json",
+        accounted = self._rows(
             "select max_by(balanced, accounted_at) as balanced,"
-            " max_by(clean, accounted_at) as clean from row_accounting",
+            " max_by(clean, accounted_at) as clean from row_accounting"
         )
-        assert json.loads(accounted) == [{"balanced": True, "clean": now["features"]}]
+        assert accounted == [{"balanced": True, "clean": now["features"]}]
 
     def when_logged(self, text: str, command: subprocess.Popen[str]) -> None:
         """Waits until the running command's log says the text."""

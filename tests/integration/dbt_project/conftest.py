@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from dagster_project.dbt_server import warm_dbt
 from lakehouse.config import LakeConfig
 from lakehouse.connection import Lake
 from lakehouse.dbt_environment import dbt_environment
@@ -22,18 +24,19 @@ Row = dict[str, str | None]
 RunDbt = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="session")
-def dbt() -> Callable[..., subprocess.CompletedProcess[str]]:
+@pytest.fixture(scope="module")
+def dbt(short_folder: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """Runs dbt on the project with these arguments and this environment, whatever comes of it."""
 
     def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        dbt = str(Path(sys.executable).parent / "dbt")
+        dbt = str(Path(sys.executable).parent / "tidemark-dbt")
         folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
         return subprocess.run(
             [dbt, *arguments, *folders], env=env, capture_output=True, text=True, check=False
         )
 
-    return run
+    with warm_dbt(SimpleNamespace(dbt_project=PROJECT, state=short_folder)):
+        yield run
 
 
 @pytest.fixture(scope="session")
