@@ -53,7 +53,8 @@ def attach_statement(settings: Settings) -> str:
     """The SQL that attaches the lake read-only in any DuckDB client; without passwords."""
     config = settings.lake_config
     options = catalog_secret_options(config)
-    options.pop("password", None)
+    for secret in ("password", "passfile", "sslkey"):
+        options.pop(secret, None)
     names = {"database": "dbname"}
     target = " ".join(f"{names.get(name, name)}={value}" for name, value in options.items())
     lines = [

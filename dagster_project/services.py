@@ -15,6 +15,7 @@ import yaml
 from dagster_project.instance import dagster_environment, write_instance_config
 from dagster_project.settings import PROJECT_ROOT, Settings
 from lakehouse.errors import TidemarkError
+from lakehouse.s3 import aws_environment
 
 _STOP_SECONDS = 20
 _WORKSPACE = "workspace.yaml"
@@ -34,6 +35,12 @@ class Service:
     def url(self) -> str | None:
         """Where people open it."""
         return None if self.port is None else f"http://{self.host}:{self.port}"
+
+    def environment(self, settings: Settings) -> dict[str, str]:
+        """What this server alone is told: MLflow's the access to runs' files on S3."""
+        if self.name == "mlflow-ui" and settings.artifact_path.startswith("s3://"):
+            return aws_environment(settings.s3_access)
+        return {}
 
     @property
     def has_address(self) -> bool:
@@ -133,7 +140,7 @@ def start(settings: Settings, service: Service) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=service_environment(settings),
+            env=service_environment(settings) | service.environment(settings),
             cwd=PROJECT_ROOT,
             # A group of its own: Ctrl-C reaches `tidemark up`, which stops the servers in order.
             start_new_session=True,

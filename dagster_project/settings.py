@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -57,6 +57,13 @@ class Settings(BaseModel):
         None, description="S3 key; empty: the AWS credential chain."
     )
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret; goes with the key.")
+    s3_ca_bundle: Path | None = Field(
+        None, description="Certificates (PEM) for an https endpoint with an authority of its own."
+    )
+    s3_encryption: Literal["AES256", "aws:kms"] | None = Field(
+        None, description="Server-side encryption asked for on each upload: AES256 or aws:kms."
+    )
+    s3_kms_key: str | None = Field(None, description="Id or ARN of the KMS key, for aws:kms.")
     keep_history_days: int = Field(
         30, ge=0, description="Days for which the lake can be read as it was; models' data stay."
     )
@@ -68,9 +75,11 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="Address that the UIs listen on.")
 
     @model_validator(mode="after")
-    def _s3_keys_come_in_pairs(self) -> "Settings":
+    def _s3_settings_fit(self) -> "Settings":
         if (self.s3_access_key is None) != (self.s3_secret_key is None):
             raise ValueError("s3_access_key and s3_secret_key are set both or neither")
+        if (self.s3_encryption == "aws:kms") != (self.s3_kms_key is not None):
+            raise ValueError("s3_kms_key goes with s3_encryption = aws:kms, both or neither")
         return self
 
     @property
@@ -126,6 +135,9 @@ class Settings(BaseModel):
             path_style=self.s3_path_style,
             access_key=self.s3_access_key,
             secret_key=self.s3_secret_key,
+            ca_bundle=self.s3_ca_bundle,
+            encryption=self.s3_encryption,
+            kms_key=self.s3_kms_key,
         )
 
     @property

@@ -1,6 +1,7 @@
 """Where the lake is: what every process needs to open it."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -15,6 +16,13 @@ class S3Config(BaseModel):
     path_style: bool = Field(True, description="Bucket in the path instead of the host name.")
     access_key: SecretStr | None = Field(None, description="Access key id.")
     secret_key: SecretStr | None = Field(None, description="Secret access key.")
+    ca_bundle: Path | None = Field(
+        None, description="Certificates (PEM) that an https endpoint is checked against."
+    )
+    encryption: Literal["AES256", "aws:kms"] | None = Field(
+        None, description="Server-side encryption asked for on each upload."
+    )
+    kms_key: str | None = Field(None, description="Id or ARN of the key of aws:kms.")
 
 
 class LakeConfig(BaseModel):

@@ -9,8 +9,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lakehouse.config import LakeConfig
 from lakehouse.errors import TidemarkError
+from lakehouse.failures import no_s3_keys
 from lakehouse.quoting import quote_literal
+from lakehouse.s3 import explicit_keys
 
+# What a DuckDB secret takes of a libpq URL: where, who, and how TLS is checked.
+_SECRET_PARTS = (
+    "host", "hostaddr", "port", "dbname", "user", "password", "passfile", "connect_timeout",
+    "sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding", "target_session_attrs",
+)  # fmt: skip
 CATALOG_SECRET = "tidemark_catalog"  # noqa: S105 - the name of a secret, not its value
 _LOCAL_EXTENSIONS = ("postgres_scanner", "ducklake")
 _S3_EXTENSIONS = ("httpfs", "aws")
@@ -96,12 +103,30 @@ def create_s3_secret(engine: duckdb.DuckDBPyConnection, config: LakeConfig) -> N
     if s3.endpoint:
         options["endpoint"] = s3.endpoint.split("://", 1)[-1].rstrip("/")
         options["use_ssl"] = str(not s3.endpoint.startswith("http://")).lower()
-    if s3.access_key and s3.secret_key:
-        options["key_id"] = s3.access_key.get_secret_value()
-        options["secret"] = s3.secret_key.get_secret_value()
+    if s3.ca_bundle:
+        engine.execute(f"set ca_cert_file = {quote_literal(str(s3.ca_bundle))}")
+    if keys := explicit_keys(s3):
+        options["key_id"], options["secret"] = keys
+    elif s3.encryption == "aws:kms":
+        # The engine's own chain takes no KMS key.
+        options |= _chain_keys()
     else:
-        options["provider"] = "credential_chain"
+        options |= {"provider": "credential_chain", "refresh": "auto"}
+    if s3.encryption == "aws:kms" and s3.kms_key:
+        options["kms_key_id"] = s3.kms_key
     _create_secret(engine, "tidemark_s3", "s3", options)
+
+
+def _chain_keys() -> dict[str, str]:
+    """What the AWS credential chain gives now, as options of a secret."""
+    import boto3
+
+    credentials = boto3.Session().get_credentials()
+    if credentials is None:
+        raise no_s3_keys()
+    now = credentials.get_frozen_credentials()
+    options = {"key_id": now.access_key, "secret": now.secret_key}
+    return options | ({"session_token": now.token} if now.token else {})
 
 
 def attach_lake(engine: duckdb.DuckDBPyConnection, config: LakeConfig, *, read_only: bool) -> None:
@@ -120,11 +145,11 @@ def attach_lake(engine: duckdb.DuckDBPyConnection, config: LakeConfig, *, read_o
 def catalog_secret_options(config: LakeConfig) -> dict[str, str]:
     """The catalog's connection as options of a DuckDB secret of type postgres."""
     parts: dict[str, Any] = conninfo_to_dict(config.postgres_url.get_secret_value())
-    names = {"host": "host", "port": "port", "dbname": "database", "user": "user"}
-    options = {ours: str(parts[theirs]) for theirs, ours in names.items() if theirs in parts}
-    if "password" in parts:
-        options["password"] = str(parts["password"])
-    return options
+    return {
+        "database" if name == "dbname" else name: str(value)
+        for name, value in parts.items()
+        if name in _SECRET_PARTS
+    }
 
 
 def _create_secret(

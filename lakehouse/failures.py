@@ -23,6 +23,7 @@ _POSTGRES_GONE = (
     "connection refused",
     "the database system is",
 )
+_S3_ERRORS = ("error for http", "http error", "http get", "http put", "http post", "http head")
 # What a path out of the settings leads to when it is wrong, or not the user's to write.
 _UNUSABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -70,13 +71,8 @@ def _explanation_of_one(error: BaseException) -> TidemarkError | None:
             f"The disk is full: {first_line}",
             hint="Free some space and run the command again: nothing half-done was kept.",
         )
-    if "secret validation failure" in lowered:
-        return TidemarkError(
-            "There are no keys for the lake's S3 storage: neither in the settings nor in the AWS"
-            " credential chain.",
-            hint="Set TIDEMARK_S3_ACCESS_KEY and TIDEMARK_S3_SECRET_KEY, or give the machine a"
-            " role or profile.",
-        )
+    if explanation := _s3_explanation(error, lowered, first_line):
+        return explanation
     gone = isinstance(error, psycopg.OperationalError) or _any_in(_POSTGRES_GONE, lowered)
     if gone:
         return TidemarkError(
@@ -97,6 +93,35 @@ def _explanation_of_one(error: BaseException) -> TidemarkError | None:
             " TIDEMARK_LAKE, TIDEMARK_LANDING, TIDEMARK_SPECS, TIDEMARK_DBT_PROJECT.",
         )
     return None
+
+
+def _s3_explanation(error: BaseException, lowered: str, first_line: str) -> TidemarkError | None:
+    """The explanation where the engine or boto3 failed at an S3 server."""
+    if "secret validation failure" in lowered:
+        return no_s3_keys()
+    # By name: importing boto3 takes longer than most commands.
+    library = type(error).__module__.partition(".")[0]
+    if (
+        isinstance(error, duckdb.HTTPException)
+        or (isinstance(error, duckdb.IOException) and _any_in(_S3_ERRORS, lowered))
+        or library in ("botocore", "boto3", "s3transfer")
+    ):
+        return TidemarkError(
+            f"S3 refused or did not answer: {first_line}",
+            hint="Run the command again once it does: what was not committed is done anew. If it"
+            " stays, check TIDEMARK_S3_ENDPOINT and the keys; `tidemark doctor` tells more.",
+        )
+    return None
+
+
+def no_s3_keys() -> TidemarkError:
+    """The error for a lake on S3 that nobody has given keys for."""
+    return TidemarkError(
+        "There are no keys for the lake's S3 storage: neither in the settings nor in the AWS"
+        " credential chain.",
+        hint="Set TIDEMARK_S3_ACCESS_KEY and TIDEMARK_S3_SECRET_KEY, or give the machine a"
+        " role or profile.",
+    )
 
 
 def _any_in(fragments: tuple[str, ...], text: str) -> bool:

@@ -1,5 +1,6 @@
-"""The boto3 client for the lake's and the landing zone's buckets."""
+"""Access to the lake's and the landing zone's buckets, for boto3 and for programs that use it."""
 
+import json
 from typing import Any
 
 from lakehouse.config import S3Config
@@ -11,12 +12,7 @@ def s3_client(config: S3Config) -> Any:
     import boto3
     from botocore.config import Config
 
-    keys = {}
-    if config.access_key and config.secret_key:
-        keys = {
-            "aws_access_key_id": config.access_key.get_secret_value(),
-            "aws_secret_access_key": config.secret_key.get_secret_value(),
-        }
+    access_key, secret_key = explicit_keys(config) or (None, None)
     return boto3.client(
         "s3",
         endpoint_url=config.endpoint,
@@ -27,10 +23,50 @@ def s3_client(config: S3Config) -> Any:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             s3={"addressing_style": "path" if config.path_style else "auto"},
+            # Backs off exponentially with jitter; also where a server answers 500, 503 or slows.
             retries={"mode": "standard", "max_attempts": 5},
+            connect_timeout=10,
+            read_timeout=60,
         ),
-        **keys,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        verify=None if config.ca_bundle is None else str(config.ca_bundle),
     )
+
+
+def explicit_keys(config: S3Config) -> tuple[str, str] | None:
+    """The keys of the settings; None where the AWS credential chain is to be asked."""
+    if config.access_key is None or config.secret_key is None:
+        return None
+    return config.access_key.get_secret_value(), config.secret_key.get_secret_value()
+
+
+def upload_arguments(config: S3Config) -> dict[str, str]:
+    """boto3's `ExtraArgs` for every upload: the server-side encryption that the settings ask for.
+
+    >>> upload_arguments(S3Config(encryption="aws:kms", kms_key="the-key"))
+    {'ServerSideEncryption': 'aws:kms', 'SSEKMSKeyId': 'the-key'}
+    """
+    arguments = {}
+    if config.encryption:
+        arguments["ServerSideEncryption"] = str(config.encryption)
+    if config.kms_key:
+        arguments["SSEKMSKeyId"] = config.kms_key
+    return arguments
+
+
+def aws_environment(config: S3Config) -> dict[str, str]:
+    """The environment variables through which MLflow's server gets the same access."""
+    variables = {"AWS_DEFAULT_REGION": config.region}
+    if config.endpoint:
+        variables["MLFLOW_S3_ENDPOINT_URL"] = config.endpoint
+    if keys := explicit_keys(config):
+        variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"] = keys
+    if config.ca_bundle:
+        variables["AWS_CA_BUNDLE"] = str(config.ca_bundle)
+    if arguments := upload_arguments(config):
+        variables["MLFLOW_S3_UPLOAD_EXTRA_ARGS"] = json.dumps(arguments)
+    return variables
 
 
 def split_s3_path(path: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lakehouse.config import S3Config
-from lakehouse.s3 import s3_client, split_s3_path
+from lakehouse.s3 import s3_client, split_s3_path, upload_arguments
 
 
 def publish_folder(local: Path, destination: str, s3: S3Config) -> None:
@@ -18,10 +18,7 @@ def publish_folder(local: Path, destination: str, s3: S3Config) -> None:
     them before the lake row that names them is committed.
     """
     if destination.startswith("s3://"):
-        bucket, prefix = split_s3_path(destination)
-        client = s3_client(s3)
-        for file in sorted(path for path in local.rglob("*") if path.is_file()):
-            client.upload_file(str(file), bucket, f"{prefix}/{file.relative_to(local)}")
+        copy_files(local, destination, s3)
         return
     target = Path(destination)
     if target.exists():
@@ -40,6 +37,22 @@ def publish_folder(local: Path, destination: str, s3: S3Config) -> None:
                 raise
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def copy_files(local: Path, destination: str, s3: S3Config) -> None:
+    """Copies the folder's files to the destination, one by one; those there are replaced."""
+    if not destination.startswith("s3://"):
+        shutil.copytree(local, destination, dirs_exist_ok=True)
+        return
+    bucket, prefix = split_s3_path(destination)
+    client = s3_client(s3)
+    for file in sorted(path for path in local.rglob("*") if path.is_file()):
+        client.upload_file(
+            str(file),
+            bucket,
+            f"{prefix}/{file.relative_to(local).as_posix()}",
+            ExtraArgs=upload_arguments(s3),
+        )
 
 
 @contextmanager

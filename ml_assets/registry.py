@@ -14,6 +14,7 @@ from typing import Any
 
 from lakehouse.config import S3Config
 from lakehouse.errors import TidemarkError
+from ml_assets.artifacts import copy_files
 
 _BUNDLE = "model"
 # MLflow refuses longer parameter values.
@@ -69,9 +70,9 @@ class Registry:
             params=[Param(k, str(v)[:_MAX_PARAMETER]) for k, v in parameters.items()],
         )
         _write_mlmodel(bundle, run_id)
-        client.log_artifacts(run_id, str(bundle), _BUNDLE)
+        path = _path(run, _BUNDLE)
+        copy_files(bundle, path, self._s3)
         client.set_terminated(run_id)
-        path = f"{run.info.artifact_uri}/{_BUNDLE}".removeprefix("file://")
         self._ensure_model(client, model)
         version = client.create_model_version(model, source=path, run_id=run_id, tags=dict(tags))
         return LoggedVersion(int(version.version), run_id, path)
@@ -90,26 +91,17 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             for name, image in plots.items():
                 (Path(folder) / f"{name}.png").write_bytes(image)
-            client.log_artifacts(mlflow_run_id, folder, "plots")
+            copy_files(Path(folder), _path(client.get_run(mlflow_run_id), "plots"), self._s3)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Points the alias at the version."""
         self._client().set_registered_model_alias(model, alias, str(version))
 
     def _client(self) -> Any:
-        self._pass_s3_access()
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.tracking import MlflowClient
 
         return MlflowClient(tracking_uri=self._store, registry_uri=self._store)
-
-    def _pass_s3_access(self) -> None:
-        # MLflow takes S3 access from the environment only.
-        if self._s3.endpoint:
-            os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", self._s3.endpoint)
-        if self._s3.access_key and self._s3.secret_key:
-            os.environ.setdefault("AWS_ACCESS_KEY_ID", self._s3.access_key.get_secret_value())
-            os.environ.setdefault("AWS_SECRET_ACCESS_KEY", self._s3.secret_key.get_secret_value())
 
     def _experiment(self, client: Any, model: str) -> str:
         found = client.get_experiment_by_name(model)
@@ -131,6 +123,15 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+
+
+def _path(run: Any, name: str) -> str:
+    """Where the run's files of that name are, a local path or an s3:// prefix.
+
+    The files are written there by the platform itself: MLflow takes S3 access from the
+    environment only, which every process started later would inherit.
+    """
+    return f"{run.info.artifact_uri}/{name}".removeprefix("file://")
 
 
 def _write_mlmodel(bundle: Path, run_id: str) -> None:

@@ -9,7 +9,7 @@ from lakehouse.connection import Lake, LakeWrite
 from lakehouse.errors import TidemarkError
 from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.quoting import quote_literal
-from lakehouse.s3 import s3_client, split_s3_path
+from lakehouse.s3 import s3_client, split_s3_path, upload_arguments
 from ml_assets.task_engine import Task, TaskResult
 
 
@@ -93,7 +93,12 @@ class TableCommitter:
             bucket, prefix = split_s3_path(target)
             client = s3_client(config.s3)
             for file in files:
-                client.upload_file(file, bucket, f"{prefix}/{Path(file).name}")
+                client.upload_file(
+                    file,
+                    bucket,
+                    f"{prefix}/{Path(file).name}",
+                    ExtraArgs=upload_arguments(config.s3),
+                )
             return [f"{target}/{Path(file).name}" for file in files]
         Path(target).mkdir(parents=True, exist_ok=True)
         return [_moved(Path(file), Path(target)) for file in files]

@@ -10,7 +10,7 @@ from typing import Any
 
 from lakehouse.config import S3Config
 from lakehouse.errors import TidemarkError
-from lakehouse.s3 import s3_client, split_s3_path
+from lakehouse.s3 import s3_client, split_s3_path, upload_arguments
 
 _CONTENT_HASH = "tidemark-sha256"
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 412
@@ -31,6 +31,7 @@ class RemoteLanding:
 
     def __init__(self, root: str, s3: S3Config) -> None:
         self._root = root
+        self._s3 = s3
         self._bucket, prefix = split_s3_path(root)
         self._start = f"{prefix}/" if prefix else ""
         self._client: Any = s3_client(s3)
@@ -59,7 +60,8 @@ class RemoteLanding:
                     str(path),
                     self._bucket,
                     self._start + key,
-                    ExtraArgs={"Metadata": {_CONTENT_HASH: content_hash}},
+                    ExtraArgs=upload_arguments(self._s3)
+                    | {"Metadata": {_CONTENT_HASH: content_hash}},
                 )
 
     def download(self, key: str, *, etag: str, target: Path) -> bool:

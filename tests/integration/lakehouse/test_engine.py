@@ -127,9 +127,12 @@ def test_the_s3_secret_says_what_the_settings_say(config, s3, expected):
 
 
 def test_the_catalog_s_parts_become_a_secret_s_options(config):
-    url = SecretStr("postgresql://me:p%40ss@db.example:5433/lake?connect_timeout=3")
+    url = SecretStr(
+        "postgresql://me:p%40ss@db.example:5433/lake?sslmode=require&client_encoding=utf8"
+    )
     full = config.model_copy(update={"postgres_url": url})
     assert catalog_secret_options(full) == {
         "host": "db.example", "port": "5433", "database": "lake", "user": "me", "password": "p@ss",
+        "sslmode": "require",
     }  # fmt: skip
     assert catalog_secret_options(config) == {"database": "nothing"}
