@@ -92,7 +92,7 @@ class Platform:
     def registry(self) -> Registry:
         """MLflow on the same Postgres, its files on the lake's storage."""
         settings = self.settings
-        return Registry(settings.server.mlflow, settings.artifact_path, settings.s3_access)
+        return Registry(settings.server.mlflow, settings.artifact_path, settings.lake_config)
 
     @cached_property
     def runtime(self) -> Runtime:

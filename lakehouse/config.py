@@ -52,5 +52,10 @@ class LakeConfig(BaseModel):
 
     @property
     def temporary_folder(self) -> Path:
-        """Where DuckDB spills what does not fit in memory."""
+        """Where each DuckDB has a folder of its own for what does not fit in memory."""
         return self.state_folder / "tmp"
+
+    @property
+    def scratch_folder(self) -> Path:
+        """Where steps keep files that are gone when they end."""
+        return self.state_folder / "scratch"

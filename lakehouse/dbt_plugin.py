@@ -13,7 +13,13 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from lakehouse.config import LakeConfig
 from lakehouse.dbt_environment import lake_of_environment
-from lakehouse.engine import attach_lake, create_s3_secret, extensions, install_extensions
+from lakehouse.engine import (
+    attach_lake,
+    create_s3_secret,
+    extensions,
+    install_extensions,
+    spill_folder,
+)
 from lakehouse.text.cleaning import clean_texts
 from lakehouse.text.language import detect_languages
 from lakehouse.text.statistics import STATISTICS, texts_statistics
@@ -41,11 +47,10 @@ class Plugin(BasePlugin):
     def update_connection_config(self, creds: "DuckDBCredentials", config: dict[str, Any]) -> None:
         """Adds the engine's settings to those that DuckDB is opened with."""
         self._lake = lake_of_environment()
-        self._lake.temporary_folder.mkdir(parents=True, exist_ok=True)
         creds.path = ":memory:"
         config.update(
             extension_directory=str(self._lake.extension_folder),
-            temp_directory=str(self._lake.temporary_folder),
+            temp_directory=str(spill_folder(self._lake)),
             memory_limit=self._lake.memory_limit,
             threads=str(self._lake.threads),
             autoinstall_known_extensions="false",

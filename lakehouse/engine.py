@@ -1,6 +1,7 @@
 """A DuckDB engine set up for the lake: extensions out of their wheels, limits, S3 access."""
 
 import importlib.util
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lakehouse.errors import TidemarkError
 from lakehouse.failures import no_s3_keys
 from lakehouse.quoting import quote_literal
 from lakehouse.s3 import explicit_keys
+from lakehouse.scratch import process_folder
 
 # What a DuckDB secret takes of a libpq URL: where, who, and how TLS is checked.
 _SECRET_PARTS = (
@@ -30,12 +32,11 @@ def file_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
 
     Without the extensions of the lake itself, which take longer to load than a small file to read.
     """
-    config.temporary_folder.mkdir(parents=True, exist_ok=True)
     engine = duckdb.connect(
         ":memory:",
         config={
             "extension_directory": str(config.extension_folder),
-            "temp_directory": str(config.temporary_folder),
+            "temp_directory": str(spill_folder(config)),
             "memory_limit": config.memory_limit,
             "threads": str(config.threads),
             # Extensions come from wheels; the network is never asked at run time.
@@ -48,6 +49,14 @@ def file_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
             _load_extension(engine, name, config.extension_folder)
         create_s3_secret(engine, config)
     return engine
+
+
+def spill_folder(config: LakeConfig) -> Path:
+    """A folder for one engine's temporary files, which the engine makes when it needs it.
+
+    Two engines must not share one: they name their files alike and read each other's pages.
+    """
+    return process_folder(config.temporary_folder) / uuid.uuid4().hex
 
 
 def new_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:

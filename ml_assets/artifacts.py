@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lakehouse.config import S3Config
+from lakehouse.config import LakeConfig, S3Config
 from lakehouse.s3 import s3_client, split_s3_path, upload_arguments
+from lakehouse.scratch import scratch_folder
 
 
 def publish_folder(local: Path, destination: str, s3: S3Config) -> None:
@@ -56,18 +57,18 @@ def copy_files(local: Path, destination: str, s3: S3Config) -> None:
 
 
 @contextmanager
-def local_folder(source: str, s3: S3Config) -> Iterator[Path]:
+def local_folder(source: str, config: LakeConfig) -> Iterator[Path]:
     """The folder's files on the local disk: in place, or downloaded for the block's time."""
     if not source.startswith("s3://"):
         yield Path(source)
         return
     bucket, prefix = split_s3_path(source)
-    client = s3_client(s3)
-    with tempfile.TemporaryDirectory(prefix="tidemark-") as folder:
+    client = s3_client(config.s3)
+    with scratch_folder(config.scratch_folder) as folder:
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + "/")
         for page in pages:
             for entry in page.get("Contents", []):
-                target = Path(folder) / entry["Key"].removeprefix(prefix + "/")
+                target = folder / entry["Key"].removeprefix(prefix + "/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 client.download_file(bucket, entry["Key"], str(target))
-        yield Path(folder)
+        yield folder

@@ -1,16 +1,15 @@
 """The challenger: fits, bundles and registers one new model version."""
 
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.connection import Lake
+from lakehouse.scratch import scratch_folder
 from ml_assets.algorithms.baseline import fit_baseline
 from ml_assets.bundle import save_bundle
 from ml_assets.gate import Verdict
@@ -123,8 +122,8 @@ class _Publisher:
             holdout_probabilities=probabilities,
             holdout_cutoff=self.training_set.cutoff,
         )
-        with tempfile.TemporaryDirectory(prefix="tidemark-bundle-") as folder:
-            bundle = Path(folder) / "bundle"
+        with scratch_folder(self.lake.config.scratch_folder) as folder:
+            bundle = folder / "bundle"
             bundle_hash = save_bundle(model, bundle, reference=reference)
             logged = self.registry.log_version(
                 self.spec.name,

@@ -1,16 +1,15 @@
 """Evaluation: challenger, champion and baseline on the same hold-out rows, with intervals."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.connection import Lake
+from lakehouse.scratch import scratch_folder
 from ml_assets.algorithms.baseline import fit_baseline
 from ml_assets.artifacts import local_folder, publish_folder
 from ml_assets.bootstrap import Interval, bootstrap_metrics
@@ -109,7 +108,7 @@ def gate_evidence(
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    with local_folder(_predictions_path(artifact_path, challenger), lake.config.s3) as folder:
+    with local_folder(_predictions_path(artifact_path, challenger), lake.config) as folder:
         table = pq.read_table(folder / _FILE)
     table = table.filter(pc.field("comparable"))
     names = table.column_names
@@ -173,7 +172,7 @@ def record_evaluation(
 
 
 def _predict(lake: Lake, version: ModelVersion, table: "pa.Table") -> NDArray[np.float64]:
-    with local_folder(version.bundle_path, lake.config.s3) as folder:
+    with local_folder(version.bundle_path, lake.config) as folder:
         bundle = load_bundle(folder, expected_hash=version.bundle_hash)
     return bundle.model.probabilities(table)
 
@@ -272,6 +271,6 @@ def _keep(
     table = pa.table(columns).replace_schema_metadata(
         {"champion_version": str(champion.version) if champion else ""}
     )
-    with tempfile.TemporaryDirectory(prefix="tidemark-evaluation-") as folder:
-        pq.write_table(table, Path(folder) / _FILE, compression="zstd")
-        publish_folder(Path(folder), path, lake.config.s3)
+    with scratch_folder(lake.config.scratch_folder) as folder:
+        pq.write_table(table, folder / _FILE, compression="zstd")
+        publish_folder(folder, path, lake.config.s3)

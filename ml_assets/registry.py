@@ -5,15 +5,15 @@ installed `ml_assets.mlflow_flavor`, never through code out of storage.
 """
 
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakehouse.config import S3Config
+from lakehouse.config import LakeConfig
 from lakehouse.errors import TidemarkError
+from lakehouse.scratch import scratch_folder
 from ml_assets.artifacts import copy_files
 
 _BUNDLE = "model"
@@ -36,13 +36,13 @@ class Registry:
     Args:
         url: libpq URL of MLflow's database.
         artifact_path: Folder or s3:// prefix for runs' files: the lake's own storage.
-        s3: Access to it, where it is on S3.
+        config: The lake's, for access to its storage.
     """
 
-    def __init__(self, url: str, artifact_path: str, s3: S3Config) -> None:
+    def __init__(self, url: str, artifact_path: str, config: LakeConfig) -> None:
         self._store = url.replace("postgresql://", "postgresql+psycopg://", 1)
         self._artifact_path = artifact_path
-        self._s3 = s3
+        self._config = config
 
     def warm_up(self) -> None:
         """Imports MLflow and prepares its database: 3 to 6 s that can pass beside other work."""
@@ -71,7 +71,7 @@ class Registry:
         )
         _write_mlmodel(bundle, run_id)
         path = _path(run, _BUNDLE)
-        copy_files(bundle, path, self._s3)
+        copy_files(bundle, path, self._config.s3)
         client.set_terminated(run_id)
         self._ensure_model(client, model)
         version = client.create_model_version(model, source=path, run_id=run_id, tags=dict(tags))
@@ -88,10 +88,10 @@ class Registry:
         client.log_batch(
             mlflow_run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()]
         )
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder(self._config.scratch_folder) as folder:
             for name, image in plots.items():
-                (Path(folder) / f"{name}.png").write_bytes(image)
-            copy_files(Path(folder), _path(client.get_run(mlflow_run_id), "plots"), self._s3)
+                (folder / f"{name}.png").write_bytes(image)
+            copy_files(folder, _path(client.get_run(mlflow_run_id), "plots"), self._config.s3)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Points the alias at the version."""

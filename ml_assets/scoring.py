@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
+from lakehouse.scratch import scratch_folder
 from ml_assets.artifacts import local_folder
 from ml_assets.bundle import load_bundle
 from ml_assets.model import FittedModel, expected_value
@@ -110,14 +110,11 @@ def score_unscored(
     started = time.perf_counter()
     ensure_scores_table(lake, spec.name)
     snapshot_id = lake.snapshot_id()
-    scratch = lake.config.temporary_folder / f"scoring-{spec.name}-{run_id}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
+    with scratch_folder(lake.config.scratch_folder) as scratch:
         query = _unscored_query(spec, champion, rescore=rescore, snapshot_id=snapshot_id)
         files = list(_staged(lake, query, spec.scoring.rows_per_task, scratch))
         rows = sum(count for _, count in files)
-        with local_folder(champion.bundle_path, lake.config.s3) as bundle:
+        with local_folder(champion.bundle_path, lake.config) as bundle:
             parameters = {
                 "bundle": str(bundle),
                 "bundle_hash": champion.bundle_hash,
@@ -144,8 +141,6 @@ def score_unscored(
         appended = committer.append(
             ("ml", scores_table(spec.name)), tasks, results, rows=rows, run_id=run_id
         )
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return ScoringResult(appended, time.perf_counter() - started, snapshot_id)
 
 

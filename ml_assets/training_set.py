@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from lakehouse.connection import Lake
 from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
 from lakehouse.quoting import quote_identifier as quoted
+from lakehouse.scratch import scratch_folder
 from ml_assets.artifacts import publish_folder
 from ml_assets.near_duplicates import near_duplicate_groups
 from ml_assets.provenance import Provenance
@@ -73,10 +73,10 @@ def build_training_set(
             hint="Land files and run again; `tidemark status` shows what has been loaded.",
         )
     split, groups = split_rows(table, spec)
-    with tempfile.TemporaryDirectory(prefix="tidemark-training-set-") as folder:
-        content_hash = _write(table, split, groups, Path(folder) / FILE_NAME)
+    with scratch_folder(lake.config.scratch_folder) as folder:
+        content_hash = _write(table, split, groups, folder / FILE_NAME)
         path = f"{artifact_path}/training_sets/{spec.name}/{content_hash}"
-        publish_folder(Path(folder), path, lake.config.s3)
+        publish_folder(folder, path, lake.config.s3)
     built = TrainingSet(
         model=spec.name,
         path=path,

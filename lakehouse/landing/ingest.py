@@ -14,8 +14,8 @@ from lakehouse.landing.ledger import KnownVersions, known_versions, pending_file
 from lakehouse.landing.preparation import PreparedFile, prepare_file
 from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.landing.remote import RemoteLanding
-from lakehouse.landing.scratch import scratch_folder
 from lakehouse.landing.staging import staging_engine
+from lakehouse.scratch import scratch_folder
 from lakehouse.sources import Source
 
 __all__ = ["IngestResult", "ensure_raw_table", "ingest_files", "pending_files"]
@@ -62,7 +62,7 @@ def ingest_files(
     results: list[IngestResult] = []
     with (
         explained(lambda: None),
-        scratch_folder(lake.config.state_folder / "scratch") as scratch,
+        scratch_folder(lake.config.scratch_folder) as scratch,
         closing(staging_engine(lake.config, scratch)) as engine,
     ):
         known = known_versions(lake, files)

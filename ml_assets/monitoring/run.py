@@ -100,7 +100,7 @@ def current_evidence(lake: Lake, spec: ModelSpec, champion: ModelVersion) -> lis
 
 def champion_reference(lake: Lake, champion: ModelVersion) -> ModelReference:
     """The reference distributions that were kept with the version."""
-    with local_folder(champion.bundle_path, lake.config.s3) as folder:
+    with local_folder(champion.bundle_path, lake.config) as folder:
         return reference_from_json(read_reference(folder))
 
 

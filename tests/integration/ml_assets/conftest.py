@@ -117,7 +117,7 @@ def world(lake, mlflow_url, tmp_path):
     return SimpleNamespace(
         lake=lake,
         artifacts=artifacts,
-        registry=Registry(mlflow_url, artifacts, lake.config.s3),
+        registry=Registry(mlflow_url, artifacts, lake.config),
         provenance=Provenance("run-1", "manifest-1", "features-1", "commit-1"),
     )
 

@@ -5,12 +5,14 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from lakehouse.config import S3Config
+from lakehouse.config import LakeConfig, S3Config
 from ml_assets import artifacts
 from ml_assets.artifacts import local_folder, publish_folder
 
 S3 = S3Config()
+CONFIG = LakeConfig(postgres_url=SecretStr(""), data_path="/lake/", state_folder=Path("/not/used"))
 
 
 @pytest.fixture
@@ -69,6 +71,6 @@ def test_a_failure_leaves_nothing_behind(local, tmp_path, monkeypatch):
 
 
 def test_a_local_folder_is_used_in_place(local):
-    with local_folder(str(local), S3) as folder:
+    with local_folder(str(local), CONFIG) as folder:
         assert folder == local
     assert folder.exists()

@@ -1,7 +1,10 @@
 """Scratch folders that do not outlive their process by more than one run."""
 
+import atexit
 import fcntl
+import os
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +12,9 @@ from pathlib import Path
 from typing import IO
 
 _LOCK_ENDING = ".lock"
+
+_process_folders: dict[tuple[int, Path], Path] = {}
+_guard = threading.Lock()
 
 
 @contextmanager
@@ -26,9 +32,38 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         folder.mkdir()
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        lock_file.unlink(missing_ok=True)
-        lock.close()
+        _release(folder, lock_file, lock)
+
+
+def process_folder(parent: Path) -> Path:
+    """This process's own folder below the parent, there until it ends.
+
+    A forked process gets one of its own. One that is killed leaves its folder to the next process
+    that asks for one.
+    """
+    key = (os.getpid(), parent)
+    with _guard:
+        if key not in _process_folders:
+            parent.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(parent)
+            lock_file, lock = _claimed(parent)
+            folder = _folder_of(lock_file)
+            folder.mkdir()
+            _process_folders[key] = folder
+            atexit.register(_leave, os.getpid(), folder, lock_file, lock)
+        return _process_folders[key]
+
+
+def _leave(owner: int, folder: Path, lock_file: Path, lock: IO[bytes]) -> None:
+    # Forks inherit the registration, not the folder.
+    if os.getpid() == owner:
+        _release(folder, lock_file, lock)
+
+
+def _release(folder: Path, lock_file: Path, lock: IO[bytes]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    lock_file.unlink(missing_ok=True)
+    lock.close()
 
 
 def _claimed(parent: Path) -> tuple[Path, IO[bytes]]:

@@ -2,12 +2,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lakehouse.landing.scratch import remove_abandoned, scratch_folder
+from lakehouse.scratch import remove_abandoned, scratch_folder
 
 _HOLD = """
 import sys, time
 from pathlib import Path
-from lakehouse.landing.scratch import scratch_folder
+from lakehouse.scratch import scratch_folder
 with scratch_folder(Path(sys.argv[1])) as folder:
     (folder / "file").write_text("x")
     print("ready", flush=True)
