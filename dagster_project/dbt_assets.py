@@ -12,9 +12,11 @@ from dagster_dbt import dbt_assets as dbt_assets_of
 from packaging.version import Version
 
 from dagster_project.dbt_failure import explained_failure
+from dagster_project.job_names import BUILD_AFTER_SCORING
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
 from lakehouse.dbt_environment import dbt_environment
+from lakehouse.finished_steps import record_finished
 from lakehouse.quoting import quote_identifier
 from lakehouse.writer_lock import writer_lock
 
@@ -45,7 +47,7 @@ def dbt_model_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     """Two multi-assets: the dbt models that feed ML models, and those that read their scores."""
     return [
         _build(platform, name="dbt_models", select="fqn:*", exclude=AFTER_SCORING),
-        _build(platform, name="dbt_models_after_scoring", select=AFTER_SCORING, exclude=""),
+        _build(platform, name=BUILD_AFTER_SCORING, select=AFTER_SCORING, exclude=""),
     ]
 
 
@@ -81,6 +83,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             dbt_executable=executable("tidemark-dbt"),
         )
         target = settings.state / "dbt" / "runs" / context.run_id / name
+        seen = lake.snapshot_id()
         os.environ.update(dbt_environment(config, target_path=target))
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
             load_id = newest_load(platform)
@@ -107,6 +110,8 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
                         snapshot_id,
                     ],
                 )
+        else:
+            record_finished(lake, name, "dbt", snapshot_id=seen, run_id=context.run_id)
 
     return build
 

@@ -15,6 +15,7 @@ from dagster_project.dead_runs import PROCESS_TAG, close_dead_runs, this_process
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
 from dagster_project.jobs import dbt_keys, source_keys
+from dagster_project.landing_assets import accounting_key, profile_key
 from dagster_project.maintenance_asset import MAINTENANCE_KEY
 from dagster_project.outcome import RunOutcome
 from dagster_project.plan import Step
@@ -59,6 +60,9 @@ def execute(
     ):
         close_dead_runs(instance)
         if any(step.action in {"train", "score"} for step in steps):
+            # Not in the thread: this one adds itself to the import system before it is complete,
+            # and whoever looks for an installed package at that moment fails.
+            import_module("importlib_metadata")
             # Beside the dbt build, for which this process only waits.
             Thread(target=_warm_up, args=[platform], daemon=True).start()
         result = job.execute_in_process(
@@ -110,6 +114,12 @@ def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
         elif step.action == "build":
             keys += dbt_keys(platform, after_scoring=False)
             keys += [key for key in source_keys(platform) if key.path[0] == "ops"]
+        elif step.action == "profile":
+            keys.append(profile_key(step.subject))
+        elif step.action == "account":
+            keys.append(accounting_key(step.subject))
+        elif step.action == "publish":
+            keys += dbt_keys(platform, after_scoring=True)
         elif step.action == "train":
             keys += ModelKeys(step.subject).training
         elif step.action == "maintain":

@@ -64,11 +64,10 @@ def retrain_keys(platform: Platform, model: str) -> list[dg.AssetKey]:
 
 def source_keys(platform: Platform, *, only: str | None = None) -> list[dg.AssetKey]:
     """Raw tables, profiles and accounting of all sources, or of one."""
-    models = {node["name"] for node in platform.manifest["nodes"].values()}
     keys: list[dg.AssetKey] = []
     for source in platform.sources if only is None else [only]:
         keys += [raw_key(source), profile_key(source)]
-        if f"int_{source}_outcomes" in models:
+        if source in platform.accounted_sources:
             keys.append(accounting_key(source))
     return keys
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-Action = Literal["ingest", "build", "train", "score", "maintain"]
+Action = Literal["ingest", "profile", "build", "account", "train", "score", "publish", "maintain"]
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,13 @@ class ModelState:
         name: The model.
         reason_to_train: Why it must be trained; None if it is up to date.
         unscored: Rows that wait for a score by the champion (all of them, when rescoring).
+        unmonitored: Whether the monitors have not seen the newest scores, or the champion.
     """
 
     name: str
     reason_to_train: str | None
     unscored: int
+    unmonitored: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class PlatformState:
         built_load: Newest load that the last dbt build has seen; None before the first build.
         manifest_hash, built_manifest_hash: Identity of the dbt code now and at the last build.
         models: The models whose specs are good.
+        unprofiled, unaccounted: Sources whose newest rows have no profile, or are in no
+            accounting: the run that brought them did not finish.
+        unpublished: Whether the tables that read scores are older than what they read.
     """
 
     pending: dict[str, int]
@@ -40,6 +45,9 @@ class PlatformState:
     manifest_hash: str
     built_manifest_hash: str | None
     models: tuple[ModelState, ...]
+    unprofiled: tuple[str, ...] = ()
+    unaccounted: tuple[str, ...] = ()
+    unpublished: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,14 +78,27 @@ def plan_run(state: PlatformState, *, retrain: Collection[str] = ()) -> tuple[St
     if reason := _build_reason(state):
         steps.append(Step("build", "dbt", reason))
     new_rows = bool(steps)
+    steps += _left_by_killed_runs(state)
     for model in state.models:
         asked = "it was asked for" if model.name in retrain else None
         training = asked or model.reason_to_train
         if training:
             steps.append(Step("train", model.name, training))
-        if training or new_rows or model.unscored:
+        if training or new_rows or model.unscored or model.unmonitored:
             steps.append(Step("score", model.name, _scoring_reason(model, new_rows=new_rows)))
+    if state.unpublished and all(step.action != "score" for step in steps):
+        steps.append(Step("publish", "dbt", "the tables that read scores are older than those"))
     return tuple(steps)
+
+
+def _left_by_killed_runs(state: PlatformState) -> list[Step]:
+    """What the steps before have done, and those after them have not seen."""
+    sources = [name for name in state.unprofiled if not state.pending.get(name)]
+    steps = [Step("profile", name, "its newest rows have no profile") for name in sources]
+    if not _build_reason(state):
+        reason = "the last build is in no accounting"
+        steps += [Step("account", name, reason) for name in state.unaccounted]
+    return steps
 
 
 def _build_reason(state: PlatformState) -> str | None:
@@ -95,4 +116,6 @@ def _build_reason(state: PlatformState) -> str | None:
 def _scoring_reason(model: ModelState, *, new_rows: bool) -> str:
     if model.unscored:
         return f"{model.unscored} rows wait for a score"
+    if model.unmonitored and not new_rows:
+        return "the monitors have not seen the newest scores"
     return "new rows may be there" if new_rows else "the champion may change"

@@ -43,6 +43,17 @@ class Platform:
         return load_sources(self.settings.dbt_project)
 
     @cached_property
+    def accounted_sources(self) -> tuple[str, ...]:
+        """The sources for which a dbt model says what became of each row."""
+        models = {node["name"] for node in self.manifest["nodes"].values()}
+        return tuple(name for name in self.sources if f"int_{name}_outcomes" in models)
+
+    @cached_property
+    def has_models_after_scoring(self) -> bool:
+        """Whether a dbt model reads scores."""
+        return any("after_scoring" in node["tags"] for node in self.manifest["nodes"].values())
+
+    @cached_property
     def specs(self) -> SpecFolder:
         """The model specs, good and broken."""
         return load_specs(self.settings.specs)

@@ -2,6 +2,12 @@
 
 from dagster_project.plan import ModelState, PlatformState
 from dagster_project.platform import Platform
+from dagster_project.unfinished import (
+    is_unmonitored,
+    is_unpublished,
+    unaccounted_sources,
+    unprofiled_sources,
+)
 from lakehouse.connection import Lake
 from lakehouse.landing.files import list_landed
 from lakehouse.landing.ledger import pending_files
@@ -35,6 +41,10 @@ def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
         )
         if newest_load or any(pending.values())
         else (),
+        unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
+        unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
+        unpublished=platform.has_models_after_scoring
+        and is_unpublished(lake, list(platform.good_specs)),
     )
 
 
@@ -46,4 +56,5 @@ def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bo
         name=spec.name,
         reason_to_train=state.reason_to_train,
         unscored=count_unscored(lake, spec, champion.version, rescore=rescore) if champion else 0,
+        unmonitored=champion is not None and is_unmonitored(lake, spec.name),
     )

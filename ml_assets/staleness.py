@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lakehouse.connection import Lake
 from ml_assets.algorithms.baseline import NAME as BASELINE
-from ml_assets.model_versions import newest_version
+from ml_assets.model_versions import ModelVersion, newest_version
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
 
@@ -18,6 +18,7 @@ class TrainingState:
         trained_spec_hash, trained_features_version: Of the newest challenger; None without one.
         newest_version: The newest challenger's number; None without one.
         judged: Whether the gate has judged the newest challenger.
+        asked_since: Whether a retraining was decided after it was trained, of which nothing came.
     """
 
     spec_hash: str
@@ -26,6 +27,7 @@ class TrainingState:
     trained_features_version: str | None
     newest_version: int | None
     judged: bool
+    asked_since: bool = False
 
     @property
     def reason_to_train(self) -> str | None:
@@ -39,6 +41,11 @@ class TrainingState:
         if not self.judged:
             return (
                 f"version {self.newest_version} was not judged by the gate: its run did not finish"
+            )
+        if self.asked_since:
+            return (
+                f"a retraining was decided after version {self.newest_version}: its run did not"
+                " finish"
             )
         return None
 
@@ -55,7 +62,16 @@ def training_state(lake: Lake, spec: ModelSpec, features_version: str) -> Traini
         trained_features_version=trained.features_version if trained else None,
         newest_version=trained.version if trained else None,
         judged=trained is not None and _judged(lake, spec.name, trained.version),
+        asked_since=trained is not None and _asked_since(lake, trained),
     )
+
+
+def _asked_since(lake: Lake, trained: ModelVersion) -> bool:
+    query = (
+        "select 1 from lake.ops.retraining_decisions where model = ? and retrain"
+        " and evidence <> '[]' and decided_at > ? limit 1"
+    )
+    return bool(lake.rows(query, [trained.model, trained.trained_at]))
 
 
 def _judged(lake: Lake, model: str, version: int) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse.finished_steps import record_finished
 from ml_assets.assets.keys import ModelKeys
 from ml_assets.assets.metadata import image
 from ml_assets.monitoring.run import drift_step, performance_step
@@ -32,7 +33,10 @@ def drift_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     def drift(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
     ) -> dg.MaterializeResult:
-        step = drift_step(runtime.open_lake(), spec, run_id=context.run_id, now=datetime.now(UTC))
+        lake = runtime.open_lake()
+        seen = lake.snapshot_id()
+        step = drift_step(lake, spec, run_id=context.run_id, now=datetime.now(UTC))
+        record_finished(lake, "drift", spec.name, snapshot_id=seen, run_id=context.run_id)
         return _monitored(context, "no_drift", step)
 
     return drift
@@ -58,9 +62,10 @@ def performance_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
     def performance(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
     ) -> dg.MaterializeResult:
-        step = performance_step(
-            runtime.open_lake(), spec, run_id=context.run_id, now=datetime.now(UTC)
-        )
+        lake = runtime.open_lake()
+        seen = lake.snapshot_id()
+        step = performance_step(lake, spec, run_id=context.run_id, now=datetime.now(UTC))
+        record_finished(lake, "performance", spec.name, snapshot_id=seen, run_id=context.run_id)
         return _monitored(context, "no_degradation", step)
 
     return performance

@@ -1,6 +1,6 @@
 """What a plan needs to know, as it stands in the landing zone and in the lake."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +9,7 @@ import pytest
 from dagster_project.plan import ModelState
 from dagster_project.state import read_state
 from lakehouse.config import S3Config
+from lakehouse.finished_steps import record_finished
 from ml_assets.gate import Verdict
 from ml_assets.model_versions import ModelVersion, record_decision, record_version
 from ml_assets.scoring import ensure_scores_table
@@ -40,10 +41,13 @@ def model_spec():
 def platform(lake, tmp_path, model_spec):
     landing = tmp_path / "landing"
     (landing / "reviews").mkdir(parents=True)
+    ensure_scores_table(lake, "stars")
     return SimpleNamespace(
         lake=lambda: lake,
         settings=SimpleNamespace(landing_path=str(landing), s3_access=S3Config()),
         sources={"reviews": None},
+        accounted_sources=("reviews",),
+        has_models_after_scoring=True,
         runtime=SimpleNamespace(
             manifest_hash="m1", features_versions={"stars_features": "features-1"}
         ),
@@ -116,7 +120,6 @@ def test_the_newest_build_counts(platform, lake):
 
 def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, model_spec):
     _load(lake, _land(platform), 1)
-    ensure_scores_table(lake, "stars")
     with lake.write("features") as write:
         write.connection.execute(
             "create table lake.marts.stars_features as"
@@ -125,7 +128,7 @@ def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, 
     (untrained,) = read_state(platform).models
     assert untrained == ModelState("stars", "there is no trained version yet", 0)
     _train(lake, model_spec, 2, promoted=True)
-    assert read_state(platform).models == (ModelState("stars", None, 5),)
+    assert read_state(platform).models == (ModelState("stars", None, 5, unmonitored=True),)
     with lake.write("scores") as write:
         write.connection.execute(
             "insert into lake.ml.scores_stars values"
@@ -137,3 +140,69 @@ def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, 
     on_promotion["scoring"]["rescore"] = "on_promotion"
     platform.good_specs["stars"] = ModelSpec.model_validate(on_promotion)
     assert read_state(platform).models[0].unscored == 5
+
+
+def test_what_a_killed_run_left_undone_shows_until_it_is_done(platform, lake, model_spec):
+    def left() -> tuple[object, ...]:
+        state = read_state(platform)
+        unmonitored = [model.unmonitored for model in state.models]
+        return state.unprofiled, state.unaccounted, unmonitored, state.unpublished
+
+    def finish(*steps: str) -> None:
+        for step, subject in (step.split() for step in steps):
+            record_finished(lake, step, subject, snapshot_id=lake.snapshot_id(), run_id="run")
+
+    with lake.write("features") as write:
+        write.connection.execute("create table lake.marts.stars_features (entity_id varchar)")
+    _load(lake, _land(platform), 1)
+    assert left() == (("reviews",), (), [False], False)
+    with lake.write("profile") as write:
+        write.connection.execute(
+            "insert into lake.monitoring.profiles by name select 'reviews' as source, 'a' as"
+            " column_name, 1 as rows, 0 as nulls, now() as profiled_at, 1 as load_id"
+        )
+    _build(lake, 1, "m1")
+    assert left() == ((), ("reviews",), [False], True)
+    with lake.write("accounting") as write:
+        write.connection.execute(
+            "insert into lake.ops.row_accounting values"
+            " ('reviews', 1, 1, 0, 1, 0, 0, true, '', now(), ?)",
+            [write.snapshot_id],
+        )
+    finish("dbt_models_after_scoring dbt")
+    assert left() == ((), (), [False], False)
+    _train(lake, model_spec, 2, promoted=True)
+    assert left() == ((), (), [True], True)
+    finish("drift stars", "dbt_models_after_scoring dbt")
+    assert left() == ((), (), [True], False)
+    finish("performance stars")
+    assert left() == ((), (), [False], False)
+    with lake.write("scores") as write:
+        write.connection.execute(
+            "insert into lake.ml.scores_stars values"
+            " ('0', 1, '5', 5, 1, [1], 't', 'f', ?, now(), 'run')",
+            [write.snapshot_id - 1],
+        )
+    assert left() == ((), (), [True], True)
+
+
+def test_a_retraining_that_was_decided_and_did_not_finish_is_asked_for_again(
+    platform, lake, model_spec
+):
+    def decide(moment: datetime, *, retrain: bool, evidence: str) -> None:
+        with lake.write("decision") as write:
+            write.connection.execute(
+                "insert into lake.ops.retraining_decisions values ('stars', 'e', ?, '', ?, ?, 1)",
+                [retrain, evidence, moment],
+            )
+
+    with lake.write("features") as write:
+        write.connection.execute("create table lake.marts.stars_features (entity_id varchar)")
+    _load(lake, _land(platform), 1)
+    _train(lake, model_spec, 2, promoted=True)
+    decide(NOW - timedelta(hours=1), retrain=True, evidence='["drift"]')
+    decide(NOW + timedelta(hours=1), retrain=False, evidence='["drift"]')
+    decide(NOW + timedelta(hours=1), retrain=True, evidence="[]")
+    assert read_state(platform).models[0].reason_to_train is None
+    decide(NOW + timedelta(hours=1), retrain=True, evidence='["drift"]')
+    assert "was decided after version 2" in read_state(platform).models[0].reason_to_train

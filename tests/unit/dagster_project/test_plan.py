@@ -66,3 +66,21 @@ def test_a_retraining_that_was_asked_for_trains():
 
 def test_retraining_another_model_leaves_this_one_alone():
     assert _actions(STATE, retrain=["other"]) == []
+
+
+def test_what_a_killed_run_left_is_done_alone():
+    assert _actions(replace(STATE, unprofiled=("reviews",))) == [("profile", "reviews")]
+    assert _actions(replace(STATE, unaccounted=("reviews",))) == [("account", "reviews")]
+    assert _actions(replace(STATE, unpublished=True)) == [("publish", "dbt")]
+    unmonitored = replace(STATE, models=(replace(MODEL, unmonitored=True),), unpublished=True)
+    assert [(step.action, step.reason) for step in plan_run(unmonitored)] == [
+        ("score", "the monitors have not seen the newest scores")
+    ]
+
+
+def test_what_a_killed_run_left_is_part_of_what_new_files_ask_for():
+    state = replace(
+        STATE, pending={"reviews": 1}, unprofiled=("reviews",), unaccounted=("reviews",),
+        unpublished=True,
+    )  # fmt: skip
+    assert _actions(state) == [("ingest", "reviews"), ("build", "dbt"), ("score", "stars")]

@@ -20,6 +20,7 @@ def test_a_model_made_from_what_there_is_now_is_up_to_date():
         ({"spec_hash": "s2"}, "the spec has changed since version 2"),
         ({"features_version": "f2"}, "the features' code has changed since version 2"),
         ({"judged": False}, "version 2 was not judged"),
+        ({"asked_since": True}, "a retraining was decided after version 2"),
     ],
 )
 def test_a_stale_model_says_why(change, reason):

@@ -1,0 +1,55 @@
+"""What a run that was killed has left undone behind the rows that it had committed."""
+
+from dagster_project.job_names import BUILD_AFTER_SCORING
+from lakehouse.connection import Lake
+from lakehouse.finished_steps import finished_snapshot
+from lakehouse.quoting import quote_identifier
+from ml_assets.scoring import scores_table
+
+
+def unprofiled_sources(lake: Lake) -> set[str]:
+    """The sources with rows of a newer load than their profile."""
+    rows = lake.rows(
+        "select source from lake.ops.file_ledger where status = 'loaded' group by source"
+        " having max(load_id) > coalesce((select max(load_id) from lake.monitoring.profiles"
+        " where profiles.source = file_ledger.source), 0)"
+    )
+    return {str(row[0]) for row in rows}
+
+
+def unaccounted_sources(lake: Lake) -> set[str]:
+    """The loaded sources whose accounting is older than the last dbt build."""
+    rows = lake.rows(
+        "select distinct source from lake.ops.file_ledger where"
+        " (select max(snapshot_id) from lake.ops.dbt_builds) > coalesce((select max(snapshot_id)"
+        " from lake.ops.row_accounting where row_accounting.source = file_ledger.source), 0)"
+    )
+    return {str(row[0]) for row in rows}
+
+
+def newest_scores(lake: Lake, model: str) -> int:
+    """The first snapshot that is sure to hold the model's newest scores and its champion.
+
+    Scores name the snapshot that they were computed from, and are committed after it; -1 without
+    scores and champion.
+    """
+    table = quote_identifier(scores_table(model))
+    query = (
+        f"select greatest(coalesce((select max(snapshot_id) + 1 from lake.ml.{table}), -1),"  # noqa: S608
+        " coalesce((select max(snapshot_id) from lake.ops.promotions"
+        " where model = ? and promoted), -1))"
+    )
+    return int(lake.rows(query, [model])[0][0])
+
+
+def is_unmonitored(lake: Lake, model: str) -> bool:
+    """Whether a monitor of the model has not seen its newest scores to the end."""
+    newest = newest_scores(lake, model)
+    return any(finished_snapshot(lake, step, model) < newest for step in ("drift", "performance"))
+
+
+def is_unpublished(lake: Lake, models: list[str]) -> bool:
+    """Whether the dbt models that read scores are older than the scores or the last build."""
+    built = lake.rows("select coalesce(max(snapshot_id), -1) from lake.ops.dbt_builds")[0][0]
+    newest = max([int(built), *(newest_scores(lake, model) for model in models)])
+    return finished_snapshot(lake, BUILD_AFTER_SCORING, "dbt") < newest
