@@ -9,13 +9,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dagster_project.cli.main import main
 from dagster_project.lake_reader import read_only_lake
 from dagster_project.settings import load_settings
 from lakehouse.landing.files import land_files
@@ -66,21 +68,30 @@ class CommandLine:
         return output
 
     def error(self, *arguments: str, **environment: str) -> str:
-        """The message of a command, which must fail in the one way that it may."""
-        return self.error_of(self.start(*arguments, **environment))
+        """The message of a command, which must fail in the one way that it may.
+
+        In this process: the libraries take longer to load than such a command to fail.
+        """
+        output, errors = StringIO(), StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(output),
+            redirect_stderr(errors),
+        ):
+            for name, value in {**self.environment, **environment}.items():
+                patch.setenv(name, value)
+            # The command sets it, and it would outlast the state folder.
+            patch.setenv("DAGSTER_HOME", "")
+            patch.setattr(sys, "argv", ["tidemark", *arguments])
+            with pytest.raises(SystemExit) as exit_:
+                main()
+        return _the_error(int(exit_.value.code or 0), output.getvalue(), errors.getvalue())
 
     @staticmethod
     def error_of(command: subprocess.Popen[str]) -> str:
-        """The one message, with its hint, of a command that must fail."""
+        """The one message, with its hint, of a started command that must fail."""
         output, errors = command.communicate(timeout=600)
-        lines = errors.splitlines()
-        assert command.returncode == 1, f"{command.returncode}:\n{output}\n{errors}"
-        assert [line[:7] for line in lines].count("Error: ") == 1, errors
-        assert lines[0].startswith("Error: "), errors
-        assert [line[:6] for line in lines].count("Hint: ") == 1, errors
-        assert lines[-1].startswith("Hint: "), errors
-        assert "Traceback" not in output + errors, output + errors
-        return errors
+        return _the_error(command.returncode, output, errors)
 
     def counts(self) -> dict[str, int]:
         """Rows on each station of the way."""
@@ -168,6 +179,18 @@ class CommandLine:
             yield
         finally:
             filler.unlink()
+
+
+def _the_error(code: int, output: str, errors: str) -> str:
+    """The one message with its hint, checked for being that."""
+    lines = errors.splitlines()
+    assert code == 1, f"{code}:\n{output}\n{errors}"
+    assert [line[:7] for line in lines].count("Error: ") == 1, errors
+    assert lines[0].startswith("Error: "), errors
+    assert [line[:6] for line in lines].count("Hint: ") == 1, errors
+    assert lines[-1].startswith("Hint: "), errors
+    assert "Traceback" not in output + errors, output + errors
+    return errors
 
 
 def _command_line(state: Path) -> CommandLine:

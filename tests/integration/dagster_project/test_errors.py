@@ -8,7 +8,12 @@ import pytest
 from lakehouse.errors import TidemarkError
 from lakehouse.writer_lock import writer_lock
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(900),
+    # Dagster warns of the futures of its own dependencies.
+    pytest.mark.filterwarnings("ignore"),
+]
 
 _GOOD_SPEC = "specs/reviews_rating.yaml"
 
@@ -122,7 +127,7 @@ def test_a_dbt_model_with_an_error_is_named_and_the_tables_stay_whole(platform, 
     platform.land_good("with_a_dbt_error")
     model = "dbt_project/models/intermediate/int_reviews_outcomes.sql"
     edited(model, (platform.state / model).read_text().replace("select", "selekt"))
-    message = platform.error("run")
+    message = platform.error_of(platform.start("run"))
     assert "int_reviews_outcomes" in message
     assert "syntax error" in message
     platform.assert_nothing_half_done(before)
@@ -133,7 +138,7 @@ def test_a_failing_dbt_test_stops_what_is_behind_it(platform, edited):
     before = platform.counts()
     platform.land_good("with_a_failing_test")
     edited("dbt_project/tests/refuses.sql", "select * from {{ ref('stg_reviews') }} limit 1\n")
-    message = platform.error("run")
+    message = platform.error_of(platform.start("run"))
     assert "test refuses: Got 1 result" in message
     platform.assert_nothing_half_done(before)
     assert platform.counts()["features"] == before["features"]
@@ -144,7 +149,7 @@ def test_a_full_disk_in_the_ingest_loads_nothing(platform, lake_disk):
     before = platform.counts()
     platform.land_good("with_a_full_disk")
     with platform.full_disk():
-        message = platform.error("run")
+        message = platform.error_of(platform.start("run"))
     assert "The disk is full" in message
     assert "Free some space" in message
     platform.assert_nothing_half_done(before)

@@ -29,18 +29,25 @@ PROJECT = {
 }
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> SimpleNamespace:
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    return _project(tmp_path_factory.mktemp("warm"))
+
+
+def _project(folder: Path) -> SimpleNamespace:
     for name, text in PROJECT.items():
-        file = tmp_path / "project" / name
+        file = folder / "project" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return SimpleNamespace(dbt_project=tmp_path / "project", state=tmp_path)
+    return SimpleNamespace(dbt_project=folder / "project", state=folder)
 
 
-@pytest.fixture(params=["warm", "cold"])
+@pytest.fixture(scope="module", params=["warm", "cold"])
 def place(request, settings):
-    """Both ways to run dbt; the cold one with the address of a server that is gone."""
+    """Both ways to run dbt; the cold one with the address of a server that is gone.
+
+    One server for all tests: it takes longer to start than any of them.
+    """
     if request.param == "warm":
         with warm_dbt(settings):
             yield request.param
@@ -84,32 +91,52 @@ def _processes(settings: SimpleNamespace) -> int:
     return int(found.stdout)
 
 
-def test_results_output_and_exit_codes_are_those_of_dbt(settings, place):
-    good = _dbt(settings, "run", "--select", "good")
-    assert (good.returncode, "PASS=1" in good.stdout) == (0, True)
-    results = json.loads((settings.state / "target" / "run_results.json").read_text())["results"]
-    assert [result["unique_id"] for result in results] == ["model.small.good"]
-    bad = _dbt(settings, "run")
-    assert (bad.returncode, "PASS=1 WARN=0 ERROR=1" in bad.stdout) == (1, True)
-    assert _dbt(settings, "run", "--no-such-option").returncode == 2
+# Those without `place` come first: its servers stay until the module's end.
 
 
-@pytest.mark.parametrize("place", ["warm"], indirect=True)
-def test_a_parse_tells_of_the_project_as_it_is_now(settings, place):
+def test_the_server_ends_with_the_block_and_leaves_nothing(tmp_path):
+    settings = _project(tmp_path)
+    before = _processes(settings)
+    with warm_dbt(settings):
+        address = Path(os.environ[SERVER_VARIABLE])
+        with warm_dbt(settings):  # the same server
+            assert os.environ[SERVER_VARIABLE] == str(address)
+        _until(lambda: _processes(settings) == before + 1)
+    assert _processes(settings) == before
+    assert not address.parent.exists()
+    assert SERVER_VARIABLE not in os.environ
+
+
+def test_a_parse_tells_of_the_project_as_it_is_now(tmp_path):
+    settings = _project(tmp_path)
     manifest = settings.state / "target" / "manifest.json"
-    assert _dbt(settings, "parse").returncode == 0
-    assert "model.small.later" not in json.loads(manifest.read_text())["nodes"]
-    (settings.dbt_project / "models" / "later.sql").write_text("select 2 as two")
-    assert _dbt(settings, "parse").returncode == 0
-    assert "model.small.later" in json.loads(manifest.read_text())["nodes"]
+    with warm_dbt(settings):
+        assert _dbt(settings, "parse").returncode == 0
+        assert "model.small.later" not in json.loads(manifest.read_text())["nodes"]
+        (settings.dbt_project / "models" / "later.sql").write_text("select 2 as two")
+        assert _dbt(settings, "parse").returncode == 0
+        assert "model.small.later" in json.loads(manifest.read_text())["nodes"]
+        assert _dbt(settings, "run", "--select", "later").returncode == 0
 
 
-@pytest.mark.parametrize("place", ["warm"], indirect=True)
-def test_a_project_that_cannot_be_parsed_is_told_by_the_build(settings, place):
+def test_a_project_that_cannot_be_parsed_is_told_by_the_build(tmp_path):
+    settings = _project(tmp_path)
     (settings.dbt_project / "models" / "broken.sql").write_text("{{ ref('nobody') }}")
-    result = _dbt(settings, "parse")
+    with warm_dbt(settings):
+        result = _dbt(settings, "parse")
     assert result.returncode == 2
     assert "nobody" in result.stdout
+
+
+def test_results_output_and_exit_codes_are_those_of_dbt(settings, place):
+    run = _dbt(settings, "run")
+    assert (run.returncode, "PASS=1 WARN=0 ERROR=1" in run.stdout) == (1, True)
+    results = json.loads((settings.state / "target" / "run_results.json").read_text())["results"]
+    assert {result["unique_id"]: result["status"] for result in results} == {
+        "model.small.good": "success",
+        "model.small.bad": "error",
+    }
+    assert _dbt(settings, "run", "--no-such-option").returncode == 2
 
 
 def test_dbt_ends_with_its_client(settings, place):
@@ -135,15 +162,3 @@ def test_dbt_ends_with_the_run_that_started_it(settings, place):
     run.wait()
     _until(lambda: _processes(settings) <= before)
     run.communicate()  # ends when the client has closed it too
-
-
-def test_the_server_ends_with_the_block_and_leaves_nothing(settings):
-    before = _processes(settings)
-    with warm_dbt(settings):
-        address = Path(os.environ[SERVER_VARIABLE])
-        with warm_dbt(settings):  # the same server
-            assert os.environ[SERVER_VARIABLE] == str(address)
-        _until(lambda: _processes(settings) == before + 1)
-    assert _processes(settings) == before
-    assert not address.parent.exists()
-    assert SERVER_VARIABLE not in os.environ
