@@ -17,7 +17,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@# uv alone first, by its own hash: it installs the rest ten times faster than pip.
 	sed -n '/^uv==/,/^[^ ]/p' requirements.lock | sed '$$d' > $(VENV)/uv.lock
 	$(VENV)/bin/pip install --quiet --no-deps --require-hashes -r $(VENV)/uv.lock
-	$(VENV)/bin/uv pip install --quiet --python $(PYTHON) --no-deps --require-hashes -r requirements.lock
+	@# Compiled here, once: otherwise every process compiles what it imports where writing bytecode is off.
+	$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(PYTHON) --no-deps --require-hashes -r requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
 	touch $@
 
