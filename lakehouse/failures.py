@@ -109,7 +109,7 @@ def _s3_explanation(error: BaseException, lowered: str, first_line: str) -> Tide
         return TidemarkError(
             f"S3 refused or did not answer: {first_line}",
             hint="Run the command again once it does: what was not committed is done anew. If it"
-            " stays, check TIDEMARK_S3_ENDPOINT and the keys; `tidemark doctor` tells more.",
+            " stays, check TIDEMARK_S3_ENDPOINT and the keys.",
         )
     return None
 
