@@ -37,6 +37,7 @@ def platform(tmp_path):
     return SimpleNamespace(
         settings=SimpleNamespace(log_folder=tmp_path / "logs"),
         sources={"reviews": None, "products": None},
+        accounted_sources=("reviews",),
         manifest={"nodes": {entry["name"]: entry for entry in nodes}},
     )
 
@@ -176,6 +177,9 @@ def test_each_step_has_its_assets(platform):
     assert _names(platform, SCORE) == [
         *(key.to_user_string() for key in KEYS.serving), "marts/scored",
     ]  # fmt: skip
+    assert _names(platform, Step("profile", "products", "")) == ["monitoring/profile_products"]
+    assert _names(platform, Step("account", "reviews", "")) == ["ops/row_accounting_reviews"]
+    assert _names(platform, Step("publish", "dbt", "")) == ["marts/scored"]
 
 
 def test_an_asset_of_several_steps_is_run_once(platform):
