@@ -80,6 +80,12 @@ class Settings(BaseModel):
             raise ValueError("s3_access_key and s3_secret_key are set both or neither")
         if (self.s3_encryption == "aws:kms") != (self.s3_kms_key is not None):
             raise ValueError("s3_kms_key goes with s3_encryption = aws:kms, both or neither")
+        if self.s3_encryption == "AES256" and self.lake.startswith("s3://"):
+            raise ValueError(
+                "s3_encryption = AES256 cannot be asked for by DuckDB, which writes the lake's"
+                " tables; leave it empty and let the bucket encrypt by default (AWS does, with"
+                " AES256), or set aws:kms"
+            )
         return self
 
     @property

@@ -35,7 +35,7 @@ def newest_scores(lake: Lake, model: str) -> int:
     """
     table = quote_identifier(scores_table(model))
     query = (
-        f"select greatest(coalesce((select max(snapshot_id) + 1 from lake.ml.{table}), -1),"  # noqa: S608
+        f"select greatest(coalesce((select max(snapshot_id) + 1 from lake.ml.{table}), -1),"  # noqa: S608 - a quoted name
         " coalesce((select max(snapshot_id) from lake.ops.promotions"
         " where model = ? and promoted), -1))"
     )

@@ -147,6 +147,17 @@ def test_the_s3_secret_says_what_the_settings_say(config, s3, expected):
     assert "secret=x" not in text
 
 
+def test_a_kms_key_goes_with_the_keys_of_the_credential_chain(config, monkeypatch):
+    """The engine's own chain takes no KMS key."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of the chain")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    s3 = S3Config(encryption="aws:kms", kms_key="the-key")
+    with file_engine(config.model_copy(update={"data_path": "s3://b/", "s3": s3})) as connection:
+        text = connection.execute("select secret_string from duckdb_secrets()").fetchone()[0]
+    assert {"key_id=of the chain", "kms_key_id=the-key", "provider=config"} <= set(text.split(";"))
+    assert "hidden" not in text
+
+
 def test_the_catalog_s_parts_become_a_secret_s_options(config):
     url = SecretStr(
         "postgresql://me:p%40ss@db.example:5433/lake?sslmode=require&client_encoding=utf8"

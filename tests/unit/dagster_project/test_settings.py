@@ -80,3 +80,18 @@ def test_an_error_does_not_show_a_secret(no_file):
 def test_secrets_are_not_shown_by_the_settings_either(no_file):
     url = "postgresql://me:hunter2@host/db"
     assert "hunter2" not in repr(load_settings(no_file | {"TIDEMARK_POSTGRES": url}))
+
+
+def test_encryption_that_the_engine_cannot_ask_for_is_refused_for_a_lake_on_s3(tmp_path):
+    given = {"TIDEMARK_CONFIG": str(tmp_path / "tidemark.toml"), "TIDEMARK_S3_ENCRYPTION": "AES256"}
+    (tmp_path / "tidemark.toml").touch()
+    assert load_settings({**given, "TIDEMARK_LANDING": "s3://b/x"}).s3_encryption == "AES256"
+    with pytest.raises(TidemarkError, match="cannot be asked for by DuckDB") as raised:
+        load_settings({**given, "TIDEMARK_LAKE": "s3://b/lake"})
+    assert "let the bucket encrypt by default" in raised.value.message
+
+
+@pytest.mark.parametrize("given", [{"ENCRYPTION": "aws:kms"}, {"KMS_KEY": "the-key"}])
+def test_a_kms_key_goes_with_its_encryption(no_file, given):
+    with pytest.raises(TidemarkError, match="both or neither"):
+        load_settings(no_file | {f"TIDEMARK_S3_{name}": value for name, value in given.items()})

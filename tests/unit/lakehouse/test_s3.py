@@ -1,5 +1,7 @@
 """S3 paths and clients."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from pydantic import SecretStr
 
 from lakehouse.config import S3Config
 from lakehouse.errors import TidemarkError
-from lakehouse.s3 import s3_client, split_s3_path
+from lakehouse.s3 import aws_environment, s3_client, split_s3_path
 
 _NAME = st.text("abcdefghij0123456789-.", min_size=1, max_size=20)
 
@@ -48,3 +50,21 @@ def test_without_keys_the_usual_chain_is_asked(monkeypatch):
     client = s3_client(S3Config(path_style=False))
     assert client._request_signer._credentials.access_key == "of the chain"
     assert client.meta.config.s3 == {"addressing_style": "auto"}
+
+
+def test_programs_get_the_same_access_by_their_environment():
+    config = S3Config(
+        endpoint="https://s3.example", access_key=SecretStr("k"), secret_key=SecretStr("s"),
+        ca_bundle=Path("/ca.pem"), encryption="aws:kms", kms_key="the-key",
+    )  # fmt: skip
+    assert aws_environment(config) == {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "MLFLOW_S3_ENDPOINT_URL": "https://s3.example",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_CA_BUNDLE": "/ca.pem",
+        "MLFLOW_S3_UPLOAD_EXTRA_ARGS": (
+            '{"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "the-key"}'
+        ),
+    }
+    assert aws_environment(S3Config()) == {"AWS_DEFAULT_REGION": "us-east-1"}
