@@ -35,3 +35,19 @@ def close_dead_runs(instance: "dg.DagsterInstance") -> list[str]:
             instance.report_run_failed(run, "The process of this run was killed.")
             closed.append(run.run_id)
     return closed
+
+
+def close_restored_runs(instance: "dg.DagsterInstance") -> list[str]:
+    """Marks runs as failed that worked when the restored backup was made; returns their ids."""
+    import dagster as dg
+
+    working = [
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ]
+    closed = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=working)):
+        instance.report_run_failed(run, "This run did not come along with the restored backup.")
+        closed.append(run.run_id)
+    return closed

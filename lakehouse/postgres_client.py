@@ -108,17 +108,19 @@ def dump_database(postgres_url: str, target: Path) -> None:
     _run(dump_command(postgres_url, target), postgres_url, "dump")
 
 
-def replace_database(postgres_url: str, dump: Path, *, then: str = "") -> None:
+def replace_database(postgres_url: str, dump: Path, *, scratch: Path, then: str = "") -> None:
     """Makes the database's tables those of the dump, in one transaction: all of it, or nothing.
 
     Args:
         postgres_url: The database; its tables are dropped.
         dump: What `dump_database` wrote.
+        scratch: Folder with room for the dump's content as text.
         then: SQL that is done in the same transaction; it names the schema of tables.
     """
     programs = client_programs(max(server_major(postgres_url), dumping_major(dump)))
     # All as a script before anything is done: of a damaged dump, pg_restore writes the beginning.
-    with tempfile.TemporaryDirectory(prefix="tidemark-restore-") as folder:
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
         before, script, after = (Path(folder) / name for name in ("1.sql", "2.sql", "3.sql"))
         before.write_text(_DROP_TABLES)
         after.write_text(then)
