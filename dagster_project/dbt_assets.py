@@ -14,6 +14,7 @@ from packaging.version import Version
 from dagster_project.dbt_failure import explained_failure
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
+from lakehouse.catalog_dump import CatalogDump
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.quoting import quote_identifier
 from lakehouse.writer_lock import writer_lock
@@ -83,6 +84,12 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         target = settings.state / "dbt" / "runs" / context.run_id / name
         os.environ.update(dbt_environment(config, target_path=target))
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
+            dump = CatalogDump(
+                config.postgres_url.get_secret_value(),
+                settings.catalog_dump_folder,
+                keep=settings.keep_catalog_dumps,
+            )
+            dump.start()
             load_id = newest_load(platform)
             invocation = dbt.cli(
                 ["build", *dbt_arguments(settings, target)],
@@ -93,6 +100,8 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             for event in invocation.stream():
                 yield _counted(platform, context, event)
             snapshot_id = lake.snapshot_id()
+        if warning := dump.warning():
+            context.log.warning(warning)
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
         if name == "dbt_models":

