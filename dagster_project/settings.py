@@ -15,7 +15,7 @@ from lakehouse.postgres import ensure_databases, running_server, server_url, sta
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _PREFIX = "TIDEMARK_"
-_DATABASES = ("tidemark_lake", "tidemark_dagster", "tidemark_mlflow")
+DATABASES = ("tidemark_lake", "tidemark_dagster", "tidemark_mlflow")
 
 
 class Settings(BaseModel):
@@ -128,8 +128,8 @@ class Settings(BaseModel):
         if self.postgres is not None:
             return ServerUrls.on_server(self.postgres.get_secret_value())
         status = start_server(self.postgres_folder)
-        ensure_databases(server_url(status, "postgres"), _DATABASES)
-        return ServerUrls(*(server_url(status, name) for name in _DATABASES))
+        ensure_databases(server_url(status, "postgres"), DATABASES)
+        return ServerUrls(*(server_url(status, name) for name in DATABASES))
 
     @property
     def postgres_runs(self) -> bool:
@@ -181,10 +181,10 @@ class ServerUrls(BaseModel):
         """The databases' URLs beside the database of the given URL, created where missing."""
         from sqlalchemy.engine import make_url
 
-        ensure_databases(url, _DATABASES)
+        ensure_databases(url, DATABASES)
         base = make_url(url).set(drivername="postgresql")
         return cls(
-            *(base.set(database=name).render_as_string(hide_password=False) for name in _DATABASES)
+            *(base.set(database=name).render_as_string(hide_password=False) for name in DATABASES)
         )
 
 

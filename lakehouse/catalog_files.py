@@ -17,16 +17,16 @@ with place as (
     from ducklake_table t join ducklake_schema s using (schema_id), place
     order by t.table_id, t.begin_snapshot desc
 ), files as (
-    select 'data' as kind, table_id, path, path_is_relative, file_size_bytes, footer_size,
-        encryption_key is not null as encrypted
+    select 'data' as kind, table_id, path, path_is_relative, file_size_bytes,
+        record_count as rows, encryption_key is not null as encrypted
     from ducklake_data_file
     union all
-    select 'deletions', table_id, path, path_is_relative, file_size_bytes, footer_size,
+    select 'deletions', table_id, path, path_is_relative, file_size_bytes, delete_count,
         encryption_key is not null
     from ducklake_delete_file
 )
 select distinct case when path_is_relative then folder || path else path end, kind,
-    coalesce(name, 'a table that is not there'), file_size_bytes, encrypted
+    coalesce(name, 'a table that is not there'), file_size_bytes, rows, encrypted
 from files left join folders using (table_id)
 order by 1
 """
@@ -41,6 +41,7 @@ class CatalogFile:
         kind: Rows, or what is deleted of another file's rows.
         table: Schema and name of its table.
         size: Bytes, as the catalog knows them.
+        rows: Rows, or deletions, as the catalog knows them.
         encrypted: Whether it can be read only through the lake.
     """
 
@@ -48,6 +49,7 @@ class CatalogFile:
     kind: Literal["data", "deletions"]
     table: str
     size: int
+    rows: int
     encrypted: bool
 
 

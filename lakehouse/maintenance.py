@@ -94,10 +94,7 @@ def _maintained(
         _call(lake, f"call ducklake_expire_snapshots('lake', versions => [{versions}])")
     on_progress("deleting files that nothing needs")
     removed = _call(lake, "call ducklake_cleanup_old_files('lake', cleanup_all => true)")
-    left = (now - orphans_after).isoformat()
-    orphaned = _call(
-        lake, f"call ducklake_delete_orphaned_files('lake', older_than => timestamptz '{left}')"
-    )
+    orphaned = _delete_orphans(lake, now - orphans_after)
     return Maintenance(
         before=before,
         after=size_of(lake),
@@ -105,6 +102,19 @@ def _maintained(
         pinned_snapshots=pinned,
         removed_files=removed,
         orphaned_files=orphaned,
+    )
+
+
+def delete_orphans(lake: Lake, *, older_than: datetime) -> int:
+    """Deletes the files that no snapshot has and that are older; returns their number."""
+    with files_lock(lake.config.postgres_url.get_secret_value(), "maintenance"):
+        return _delete_orphans(lake, older_than)
+
+
+def _delete_orphans(lake: Lake, older_than: datetime) -> int:
+    time = older_than.isoformat()
+    return _call(
+        lake, f"call ducklake_delete_orphaned_files('lake', older_than => timestamptz '{time}')"
     )
 
 

@@ -10,6 +10,7 @@ from dagster_project.cli import (
     check,
     data,
     demo,
+    doctor,
     lifecycle,
     maintain,
     plan,
@@ -39,6 +40,7 @@ app.command()(check.check)
 app.command()(maintain.maintain)
 app.command()(backup.backup)
 app.command()(restore.restore)
+app.command()(doctor.doctor)
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(demo.demo)
