@@ -79,7 +79,7 @@ def test_what_is_no_dump_of_this_lake_changes_nothing(filled, tmp_path):
     dump = take_dump(_url(filled), tmp_path / "dumps")
     other = filled.config.model_copy(update={"data_path": f"{tmp_path}/elsewhere/"})
     for config, file, told in (
-        (filled.config, tmp_path / "damaged.dump", "cannot be read"),
+        (filled.config, tmp_path / "damaged.dump", "not a dump that can be read"),
         (other, dump, "is of a lake in"),
     ):
         (tmp_path / "damaged.dump").write_bytes(dump.read_bytes()[:200])
