@@ -1,5 +1,6 @@
 """The programs of Postgres that dump and restore: found, and told where to connect in secret."""
 
+import ipaddress
 import os
 import re
 import shutil
@@ -7,12 +8,17 @@ import subprocess
 import tempfile
 import warnings
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from lakehouse.errors import TidemarkError
 
+_TLS_MODES = ("require", "verify-ca", "verify-full")
+# What pg_restore has written since this version, in one of so many first lines.
+_TIMEOUT_SINCE, _TIMEOUT, _HEAD = 17, b"SET transaction_timeout = 0;\n", 50
 # Tables with what hangs on them, then what stands alone; what belongs to an extension stays.
 _EMPTY = """
 do $$ declare found record; begin
@@ -56,29 +62,49 @@ def server_major(postgres_url: str) -> int:
         return connection.info.server_version // 10_000
 
 
-def client_programs(major: int) -> ClientPrograms:
-    """The programs that serve a server, or read a dump, of that major version.
+def client_programs(postgres_url: str, *, least: int = 0) -> ClientPrograms:
+    """The programs for the server behind the URL, and for dumps of the version `least`.
 
-    The oldest that do: a newer one writes settings that an older server does not know. Those that
-    come with the embedded Postgres, or else those on PATH.
+    The oldest of those that come with the embedded Postgres, or else those on PATH. The embedded
+    ones know no TLS, and would send everything in the clear: they are for servers on this machine.
 
     Raises:
-        TidemarkError: None is new enough.
+        TidemarkError: None is new enough, or none that may be used.
     """
+    major = max(server_major(postgres_url), least)
     embedded = sorted(_embedded(), key=lambda programs: programs.major)
-    for programs in embedded:
+    usable = [] if _wants_tls(postgres_url) else embedded
+    on_path = _on_path()
+    for programs in (*usable, *([on_path] if on_path else [])):
         if programs.major >= major:
             return programs
-    on_path = _on_path()
-    if on_path is not None and on_path.major >= major:
-        return on_path
-    known = [*embedded, *([on_path] if on_path else [])]
     raise TidemarkError(
-        f"Postgres {major} needs pg_dump, pg_restore and psql of version {major} or newer; there"
-        f" is: {', '.join(str(programs.major) for programs in known)}.",
+        f"This Postgres needs pg_dump, pg_restore and psql of version {major} or newer"
+        f"{'' if usable else ', with TLS'}; on PATH there is"
+        f" {f'version {on_path.major}' if on_path else 'none'}.",
         hint=f"Install Postgres' client programs of version {major} (Debian: the package"
         f" postgresql-client-{major}) and put them on PATH.",
     )
+
+
+def _wants_tls(postgres_url: str) -> bool:
+    parts = conninfo_to_dict(postgres_url)
+    host = str(parts.get("hostaddr") or parts.get("host") or "")
+    return parts.get("sslmode") in _TLS_MODES or not is_local(host)
+
+
+def is_local(host: str) -> bool:
+    """Whether the host of a connection is this machine.
+
+    >>> is_local("/run/postgresql"), is_local("::1"), is_local("db.example.com")
+    (True, True, False)
+    """
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _embedded() -> list[ClientPrograms]:
@@ -119,7 +145,7 @@ def dump_command(postgres_url: str, target: Path) -> list[str]:
 
     It wants the `client_environment`.
     """
-    programs = client_programs(server_major(postgres_url))
+    programs = client_programs(postgres_url)
     return [programs.program("pg_dump"), "--no-password", "--format=custom", f"--file={target}"]
 
 
@@ -137,7 +163,7 @@ def replace_database(postgres_url: str, dump: Path, *, scratch: Path, then: str 
         scratch: Folder with room for the dump's content as text.
         then: SQL that is done in the same transaction; it names the schema of tables.
     """
-    programs = client_programs(max(server_major(postgres_url), dumping_major(dump)))
+    programs = client_programs(postgres_url, least=dumping_major(dump))
     # All as a script before anything is done: of a damaged dump, pg_restore writes the beginning.
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -147,10 +173,22 @@ def replace_database(postgres_url: str, dump: Path, *, scratch: Path, then: str 
         # Owners and grants are those of the server that it came from.
         read = ["pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(dump)]
         _run([programs.program(read[0]), *read[1:]], postgres_url, "restore")
+        if server_major(postgres_url) < _TIMEOUT_SINCE <= programs.major:
+            script = _without_timeout(script)
         files = [f"--file={file}" for file in (before, script, after)]
         options = ["--no-password", "--no-psqlrc", "--quiet", "--single-transaction"]
         options.append("--set=ON_ERROR_STOP=1")
         _run([programs.program("psql"), *options, *files], postgres_url, "restore")
+
+
+def _without_timeout(script: Path) -> Path:
+    """The script without the one setting in its head that older servers do not know."""
+    changed = script.with_name("2-older.sql")
+    with script.open("rb") as lines, changed.open("wb") as kept:
+        kept.writelines(line for line in islice(lines, _HEAD) if line != _TIMEOUT)
+        shutil.copyfileobj(lines, kept)
+    script.unlink()
+    return changed
 
 
 def dumping_major(dump: Path) -> int:

@@ -38,7 +38,7 @@ def examine(settings: Settings, *, deep: bool) -> Findings:
 def _database(url: str, name: str) -> Findings:
     with psycopg.connect(url, autocommit=True) as connection:
         if name == DATABASES[0]:
-            yield from check_server_version(connection)
+            yield from check_server_version(connection, url)
             yield from check_tls(connection)
             yield from check_clock(connection)
         yield from check_rights(connection, name)

@@ -1,6 +1,5 @@
 """Postgres: reachable, encrypted on the way, and what the platform may do there."""
 
-import ipaddress
 import uuid
 from datetime import UTC, datetime
 
@@ -8,6 +7,7 @@ import psycopg
 from psycopg import sql
 
 from dagster_project.doctor.finding import Finding, Findings
+from lakehouse.postgres_client import is_local
 
 _AREA = "postgres"
 _MOST_SKEW_SECONDS = 5.0
@@ -37,20 +37,6 @@ def check_tls(connection: psycopg.Connection) -> Findings:
         )
     else:
         yield Finding(_AREA, "good", f"the connection to {info.host} is encrypted and checked")
-
-
-def is_local(host: str) -> bool:
-    """Whether the host of a connection is this machine.
-
-    >>> is_local("/run/postgresql"), is_local("::1"), is_local("db.example.com")
-    (True, True, False)
-    """
-    if not host or host.startswith(("/", "@")) or host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_rights(connection: psycopg.Connection, database: str) -> Findings:

@@ -52,7 +52,7 @@ def check_extensions(config: LakeConfig) -> Findings:
         yield Finding(_AREA, "good", f"DuckDB loads {names}")
 
 
-def check_server_version(connection: psycopg.Connection) -> Findings:
+def check_server_version(connection: psycopg.Connection, postgres_url: str) -> Findings:
     """Whether the Postgres server is new enough, and programs are there that can dump it."""
     from lakehouse.postgres_client import client_programs
 
@@ -67,7 +67,7 @@ def check_server_version(connection: psycopg.Connection) -> Findings:
         return
     yield Finding(_AREA, "good", f"Postgres server {major}")
     try:
-        programs = client_programs(major)
+        programs = client_programs(postgres_url)
     except TidemarkError as error:
         yield Finding(_AREA, "warning", error.message, error.hint)
     else:
