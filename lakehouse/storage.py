@@ -61,10 +61,16 @@ class Storage(Protocol):
         ...
 
 
-def open_storage(root: str, s3: S3Config) -> Storage:
-    """The storage at a folder or s3:// prefix."""
+def open_storage(root: str, s3: S3Config, *, scratch: Path | None = None) -> Storage:
+    """The storage at a folder or s3:// prefix.
+
+    Args:
+        root: The folder or prefix.
+        s3: How to reach it on S3.
+        scratch: Where objects are downloaded to; without, where the system keeps such files.
+    """
     if root.startswith("s3://"):
-        return S3Storage(root.rstrip("/"), s3)
+        return S3Storage(root.rstrip("/"), s3, scratch)
     return LocalStorage(root.rstrip("/"))
 
 
@@ -119,9 +125,10 @@ class LocalStorage:
 class S3Storage:
     """An s3:// prefix."""
 
-    def __init__(self, root: str, s3: S3Config) -> None:
+    def __init__(self, root: str, s3: S3Config, scratch: Path | None) -> None:
         self.root = root
         self._s3 = s3
+        self._scratch = scratch
         self._bucket, prefix = split_s3_path(root)
         self._start = f"{prefix}/" if prefix else ""
         self._client: Any = s3_client(s3)
@@ -155,7 +162,7 @@ class S3Storage:
         """The file, downloaded for the block's time."""
         from botocore.exceptions import ClientError
 
-        with tempfile.TemporaryDirectory(prefix="tidemark-") as folder:
+        with tempfile.TemporaryDirectory(prefix="tidemark-", dir=self._scratch) as folder:
             file = Path(folder) / "file"
             try:
                 self._client.download_file(self._bucket, self._start + path, str(file))

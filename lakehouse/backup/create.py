@@ -82,11 +82,12 @@ def create_backup(
         TidemarkError: There is no lake, the lake misses a file, or a program of Postgres.
     """
     watch = watch or Unwatched()
-    lake = open_storage(place.lake_path, place.lake.s3)
-    target = open_storage(destination, place.lake.s3)
-    place.lake.temporary_folder.mkdir(parents=True, exist_ok=True)
+    space = place.lake.temporary_folder
+    space.mkdir(parents=True, exist_ok=True)
+    lake = open_storage(place.lake_path, place.lake.s3, scratch=space)
+    target = open_storage(destination, place.lake.s3, scratch=space)
     with (
-        tempfile.TemporaryDirectory(dir=place.lake.temporary_folder) as scratch,
+        tempfile.TemporaryDirectory(dir=space) as scratch,
         files_lock(place.url("lake"), "backup"),
     ):
         folder = Path(scratch)

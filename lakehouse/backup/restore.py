@@ -64,11 +64,11 @@ def restore_backup(backup: str, place: Place, *, watch: Watch | None = None) -> 
     """
     watch = watch or Unwatched()
     root, name = split_backup_path(backup)
-    source = open_storage(root, place.lake.s3)
-    manifest = read_manifest(source, name)
-    _check_server(manifest, place)
     scratch = place.lake.temporary_folder
     scratch.mkdir(parents=True, exist_ok=True)
+    source = open_storage(root, place.lake.s3, scratch=scratch)
+    manifest = read_manifest(source, name)
+    _check_server(manifest, place)
     lake_url = place.url("lake")
     with (
         tempfile.TemporaryDirectory(dir=scratch) as folder,
@@ -170,7 +170,7 @@ def _restore_files(
     source: Storage, manifest: Manifest, entries: Sequence[FileEntry], place: Place, watch: Watch
 ) -> int:
     """Brings the files to the place; those that are there with their content stay."""
-    target = open_storage(place.lake_path, place.lake.s3)
+    target = open_storage(place.lake_path, place.lake.s3, scratch=place.lake.temporary_folder)
     there = {file.path: file.size for file in target.files()}
     if not manifest.holds_files:
         _check_all_there(target, entries, there)
