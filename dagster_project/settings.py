@@ -15,7 +15,7 @@ from lakehouse.postgres import ensure_databases, running_server, server_url, sta
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _PREFIX = "TIDEMARK_"
-_DATABASES = ("tidemark_lake", "tidemark_dagster", "tidemark_mlflow")
+DATABASES = ("tidemark_lake", "tidemark_dagster", "tidemark_mlflow")
 
 
 class Settings(BaseModel):
@@ -67,6 +67,11 @@ class Settings(BaseModel):
     keep_history_days: int = Field(
         30, ge=0, description="Days for which the lake can be read as it was; models' data stay."
     )
+    keep_catalog_dumps: int = Field(
+        20,
+        ge=0,
+        description="Dumps of the lake's catalog kept, one before each dbt build; 0: none.",
+    )
     alert_webhook: SecretStr | None = Field(
         None, description="URL that alerts are posted to as JSON, besides the log."
     )
@@ -108,6 +113,11 @@ class Settings(BaseModel):
         return self.state / "postgres"
 
     @property
+    def catalog_dump_folder(self) -> Path:
+        """Dumps of the lake's catalog, one before each dbt build."""
+        return self.state / "catalog_dumps"
+
+    @property
     def log_folder(self) -> Path:
         """Logs of the servers that `tidemark up` starts."""
         return self.state / "logs"
@@ -118,8 +128,8 @@ class Settings(BaseModel):
         if self.postgres is not None:
             return ServerUrls.on_server(self.postgres.get_secret_value())
         status = start_server(self.postgres_folder)
-        ensure_databases(server_url(status, "postgres"), _DATABASES)
-        return ServerUrls(*(server_url(status, name) for name in _DATABASES))
+        ensure_databases(server_url(status, "postgres"), DATABASES)
+        return ServerUrls(*(server_url(status, name) for name in DATABASES))
 
     @property
     def postgres_runs(self) -> bool:
@@ -171,10 +181,10 @@ class ServerUrls(BaseModel):
         """The databases' URLs beside the database of the given URL, created where missing."""
         from sqlalchemy.engine import make_url
 
-        ensure_databases(url, _DATABASES)
+        ensure_databases(url, DATABASES)
         base = make_url(url).set(drivername="postgresql")
         return cls(
-            *(base.set(database=name).render_as_string(hide_password=False) for name in _DATABASES)
+            *(base.set(database=name).render_as_string(hide_password=False) for name in DATABASES)
         )
 
 

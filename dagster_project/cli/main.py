@@ -5,7 +5,20 @@ import sys
 import typer
 from rich.console import Console
 
-from dagster_project.cli import check, data, demo, lifecycle, maintain, plan, run, sql, status
+from dagster_project.cli import (
+    backup,
+    check,
+    data,
+    demo,
+    doctor,
+    lifecycle,
+    maintain,
+    plan,
+    restore,
+    run,
+    sql,
+    status,
+)
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
 
@@ -25,6 +38,9 @@ app.command()(sql.sql)
 app.command()(status.status)
 app.command()(check.check)
 app.command()(maintain.maintain)
+app.command()(backup.backup)
+app.command()(restore.restore)
+app.command()(doctor.doctor)
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(demo.demo)
