@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dagster_project.instance import open_instance
+from lakehouse.catalog_probe import probe_catalog
 from lakehouse.connection import Lake
 from lakehouse.maintenance import maintain
 from ml_assets.bundle import load_bundle
@@ -28,6 +29,7 @@ def verify(victim: Victim) -> None:
         _verify_files(victim, lake)
     finally:
         lake.close()
+    assert not (faults := probe_catalog(victim.settings.server.lake)), faults
     _verify_processes(victim)
 
 
