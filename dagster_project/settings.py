@@ -31,6 +31,11 @@ class Settings(BaseModel):
     landing: str = Field(
         "", description="Folder or s3:// prefix where files land; empty: <state>/landing."
     )
+    landing_queue: str | None = Field(
+        None,
+        pattern="^https?://.+/.+",
+        description="URL of an SQS queue that S3 tells of landed files; they are taken at once.",
+    )
     postgres: SecretStr | None = Field(
         None, description="URL of your own Postgres server; empty: an embedded one is started."
     )
@@ -80,6 +85,8 @@ class Settings(BaseModel):
             raise ValueError("s3_access_key and s3_secret_key are set both or neither")
         if (self.s3_encryption == "aws:kms") != (self.s3_kms_key is not None):
             raise ValueError("s3_kms_key goes with s3_encryption = aws:kms, both or neither")
+        if self.landing_queue and not self.landing.startswith("s3://"):
+            raise ValueError("landing_queue is for a landing zone on S3 (landing = s3://...)")
         return self
 
     @property

@@ -56,6 +56,15 @@ def batch_name(files: Iterable[LandedFile]) -> str:
     return hashlib.sha256("\n".join(identities).encode()).hexdigest()[:20]
 
 
+def first_run_key(pending: Iterable[LandedFile]) -> str:
+    """The key of the first run that a set of file versions asks for."""
+    return _run_key(batch_name(pending), 1)
+
+
+def _run_key(batch: str, attempt: int) -> str:
+    return f"ingest:{batch}:{attempt}"
+
+
 def decide_ingest(
     pending: Sequence[LandedFile], attempts: Attempts, *, running: str | None, now: datetime
 ) -> IngestDecision:
@@ -78,7 +87,7 @@ def decide_ingest(
         return IngestDecision(None, reason, attempts)
     batch = batch_name(pending)
     if batch != attempts.batch:
-        return IngestDecision(f"ingest:{batch}:1", "", Attempts(batch, 1, now))
+        return IngestDecision(_run_key(batch, 1), "", Attempts(batch, 1, now))
     if attempts.count > _MOST_RETRIES:
         reason = (
             f"{len(pending)} files were tried {attempts.count} times without success, among them"
@@ -90,4 +99,4 @@ def decide_ingest(
         reason = f"The last run of these {len(pending)} files failed; next try at {due:%H:%M:%S}."
         return IngestDecision(None, reason, attempts)
     again = Attempts(batch, attempts.count + 1, now)
-    return IngestDecision(f"ingest:{batch}:{again.count}", "", again)
+    return IngestDecision(_run_key(batch, again.count), "", again)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -92,15 +92,24 @@ def radosgw(short_folder: Path) -> Iterator[S3Config]:
 
 
 @pytest.fixture
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+def new_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Storage]:
+    """Makes a place of the test's own on the storage of that name."""
+
+    def make(name: str) -> Storage:
+        if name == "folder":
+            return Storage(name, str(tmp_path), S3Config())
+        server: S3Config = request.getfixturevalue(name)
+        bucket = f"test-{uuid.uuid4().hex[:12]}"
+        s3_client(server).create_bucket(Bucket=bucket)
+        return Storage(name, f"s3://{bucket}", server)
+
+    return make
+
+
+@pytest.fixture
+def storage(request: pytest.FixtureRequest, new_storage: Callable[[str], Storage]) -> Storage:
     """A place of the test's own: a folder, or what the test's mark asks for (`tests.storage`)."""
-    name = getattr(request, "param", "folder")
-    if name == "folder":
-        return Storage(name, str(tmp_path), S3Config())
-    server: S3Config = request.getfixturevalue(name)
-    bucket = f"test-{uuid.uuid4().hex[:12]}"
-    s3_client(server).create_bucket(Bucket=bucket)
-    return Storage(name, f"s3://{bucket}", server)
+    return new_storage(getattr(request, "param", "folder"))
 
 
 @pytest.fixture(scope="session")

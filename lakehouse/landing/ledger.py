@@ -11,11 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import duckdb
 
 from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile
+
+# By lake: the snapshot at which the ledger was read, and the newest ETag of each file in it.
+_read: WeakKeyDictionary[Lake, tuple[int | None, dict[tuple[str, str], str]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,28 @@ class LedgerEntry:
 
 
 def pending_files(lake: Lake, files: Sequence[LandedFile]) -> list[LandedFile]:
-    """The files whose present version the ledger does not know, in the given order."""
-    known = known_versions(lake, files)
-    return [file for file in files if not _is_known(file, known.get((file.bucket, file.key)))]
+    """The files whose present version the ledger does not know, in the given order.
+
+    While nobody commits, the ledger is read once: the sensor asks every few seconds.
+    """
+    if not files:
+        return []
+    known = _newest_etags(lake)
+    return [file for file in files if known.get((file.bucket, file.key)) != file.etag]
 
 
-def _is_known(file: LandedFile, version: KnownVersion | None) -> bool:
-    return version is not None and version.etag == file.etag
+def _newest_etags(lake: Lake) -> Mapping[tuple[str, str], str]:
+    # The snapshot first: a commit in between makes the next look read again, never the reverse.
+    snapshot_id = lake.snapshot_id()
+    read_at, etags = _read.get(lake, (None, {}))
+    if read_at != snapshot_id:
+        rows = lake.rows(
+            "select bucket, file, arg_max(etag, load_id) from lake.ops.file_ledger"
+            " group by bucket, file"
+        )
+        etags = {(bucket, key): etag for bucket, key, etag in rows}
+        _read[lake] = (snapshot_id, etags)
+    return etags
 
 
 def known_versions(lake: Lake, files: Iterable[LandedFile]) -> dict[tuple[str, str], KnownVersion]:
