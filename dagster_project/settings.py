@@ -77,6 +77,9 @@ class Settings(BaseModel):
     )
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow UI.")
+    s3_port: int = Field(
+        9000, ge=1, le=65535, description="Port of the local S3 server of `tidemark up --s3`."
+    )
     host: str = Field("127.0.0.1", description="Address that the UIs listen on.")
 
     @model_validator(mode="after")
@@ -127,6 +130,11 @@ class Settings(BaseModel):
         status = start_server(self.postgres_folder)
         ensure_databases(server_url(status, "postgres"), _DATABASES)
         return ServerUrls(*(server_url(status, name) for name in _DATABASES))
+
+    @property
+    def serves_s3(self) -> bool:
+        """Whether this is the platform of `tidemark up --s3`: its server's objects are here."""
+        return (self.state / "objects").is_dir()
 
     @property
     def postgres_runs(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from lakehouse.landing.files import list_sources
-from lakehouse.landing.ledger import pending_files
+from lakehouse.landing.ledger import newest_load, pending_files
 from sensors.context import SensorContext
 from sensors.ingest_decision import Attempts, decide_ingest
 from sensors.runs import unfinished_run
@@ -34,6 +34,7 @@ def landed_files_sensor(platform: SensorContext) -> dg.SensorDefinition:
         decision = decide_ingest(
             pending,
             Attempts.loads(context.cursor),
+            newest_load=newest_load(lake),
             running=unfinished_run(context.instance, platform.ingest_job),
             now=datetime.now(UTC),
         )

@@ -12,7 +12,7 @@ import dagster as dg
 from dagster._core.storage.tags import RUN_KEY_TAG
 
 from lakehouse.landing.files import list_sources
-from lakehouse.landing.ledger import pending_files
+from lakehouse.landing.ledger import newest_load, pending_files
 from lakehouse.landing.notifications import MalformedNotificationError, created_objects
 from lakehouse.landing.queue import LandingQueue, QueueMessage
 from sensors.context import SensorContext
@@ -104,10 +104,11 @@ def run_exists(instance: dg.DagsterInstance, run_key: str) -> bool:
 
 def _run_key(context: dg.SensorEvaluationContext, platform: SensorContext) -> str | None:
     landed = list_sources(platform.landing, platform.sources, platform.s3)
-    pending = pending_files(platform.open_lake(), landed)
+    lake = platform.open_lake()
+    pending = pending_files(lake, landed)
     if not pending:
         return None
-    run_key = first_run_key(pending)
+    run_key = first_run_key(pending, newest_load=newest_load(lake))
     # Tried already: then the landed-file sensor tries again in its own time.
     return None if run_exists(context.instance, run_key) else run_key
 

@@ -18,8 +18,17 @@ import duckdb
 from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile
 
-# By lake: the snapshot at which the ledger was read, and the newest ETag of each file in it.
-_read: WeakKeyDictionary[Lake, tuple[int | None, dict[tuple[str, str], str]]] = WeakKeyDictionary()
+
+@dataclass(frozen=True)
+class _Read:
+    """The ledger as it was at a snapshot: its newest load, and the newest ETag of each file."""
+
+    snapshot_id: int
+    newest_load: int
+    etags: Mapping[tuple[str, str], str]
+
+
+_read: WeakKeyDictionary[Lake, _Read] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -72,22 +81,31 @@ def pending_files(lake: Lake, files: Sequence[LandedFile]) -> list[LandedFile]:
     """
     if not files:
         return []
-    known = _newest_etags(lake)
+    known = _as_it_is(lake).etags
     return [file for file in files if known.get((file.bucket, file.key)) != file.etag]
 
 
-def _newest_etags(lake: Lake) -> Mapping[tuple[str, str], str]:
+def newest_load(lake: Lake) -> int:
+    """The id of the ledger's newest load, or 0; read as rarely as `pending_files` reads."""
+    return _as_it_is(lake).newest_load
+
+
+def _as_it_is(lake: Lake) -> _Read:
     # The snapshot first: a commit in between makes the next look read again, never the reverse.
     snapshot_id = lake.snapshot_id()
-    read_at, etags = _read.get(lake, (None, {}))
-    if read_at != snapshot_id:
+    read = _read.get(lake)
+    if read is None or read.snapshot_id != snapshot_id:
         rows = lake.rows(
-            "select bucket, file, arg_max(etag, load_id) from lake.ops.file_ledger"
+            "select bucket, file, max(load_id), arg_max(etag, load_id) from lake.ops.file_ledger"
             " group by bucket, file"
         )
-        etags = {(bucket, key): etag for bucket, key, etag in rows}
-        _read[lake] = (snapshot_id, etags)
-    return etags
+        read = _Read(
+            snapshot_id,
+            max((int(load_id) for _, _, load_id, _ in rows), default=0),
+            {(bucket, key): etag for bucket, key, _, etag in rows},
+        )
+        _read[lake] = read
+    return read
 
 
 def known_versions(lake: Lake, files: Iterable[LandedFile]) -> dict[tuple[str, str], KnownVersion]:
