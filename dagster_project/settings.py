@@ -88,6 +88,12 @@ class Settings(BaseModel):
             raise ValueError("s3_access_key and s3_secret_key are set both or neither")
         if (self.s3_encryption == "aws:kms") != (self.s3_kms_key is not None):
             raise ValueError("s3_kms_key goes with s3_encryption = aws:kms, both or neither")
+        if self.s3_encryption == "AES256" and self.lake.startswith("s3://"):
+            raise ValueError(
+                "s3_encryption = AES256 cannot be asked for by DuckDB, which writes the lake's"
+                " tables; leave it empty and let the bucket encrypt by default (AWS does, with"
+                " AES256), or set aws:kms"
+            )
         if self.landing_queue and not self.landing.startswith("s3://"):
             raise ValueError("landing_queue is for a landing zone on S3 (landing = s3://...)")
         return self
@@ -184,13 +190,21 @@ class ServerUrls(BaseModel):
     @classmethod
     def on_server(cls, url: str) -> "ServerUrls":
         """The databases' URLs beside the database of the given URL, created where missing."""
-        from sqlalchemy.engine import make_url
-
         ensure_databases(url, _DATABASES)
-        base = make_url(url).set(drivername="postgresql")
-        return cls(
-            *(base.set(database=name).render_as_string(hide_password=False) for name in _DATABASES)
-        )
+        return cls(*(_beside(url, name) for name in _DATABASES))
+
+
+def _beside(url: str, database: str) -> str:
+    """The URL of another database on the server; all else stays as it is written.
+
+    SQLAlchemy would write a blank in a password in a way that libpq refuses.
+
+    >>> _beside("postgres://me:a%20b@host:5433/mine?sslmode=verify-full", "other")
+    'postgresql://me:a%20b@host:5433/other?sslmode=verify-full'
+    """
+    place, mark, options = url.partition("://")[2].partition("?")
+    authority = place.partition("/")[0]
+    return f"postgresql://{authority}/{database}{mark}{options}"
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lakehouse.config import S3Config
 from lakehouse.errors import TidemarkError
+from lakehouse.failures import bad_s3_certificate, is_certificate_error
 from lakehouse.s3 import s3_client, split_s3_path, upload_arguments
 
 _CONTENT_HASH = "tidemark-sha256"
@@ -136,6 +137,8 @@ class RemoteLanding:
         try:
             yield
         except (BotoCoreError, ClientError, S3UploadFailedError) as error:
+            if is_certificate_error(error):
+                raise bad_s3_certificate(str(error)) from error
             raise TidemarkError(
                 f"S3 refused or did not answer for the landing zone {self._root}: {error}",
                 hint="Check TIDEMARK_LANDING, TIDEMARK_S3_ENDPOINT and the S3 keys.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from dagster_project.instance import open_instance
 from dagster_project.settings import Settings, load_settings
@@ -39,16 +40,26 @@ def server(certificates: Certificates) -> Iterator[TlsPostgres]:
 
 
 @pytest.fixture
-def settings(server, certificates, tmp_path, monkeypatch) -> Settings:
+def settings_for(server, tmp_path, monkeypatch):
+    """Makes settings whose Postgres is the server, for one who trusts the authority."""
     monkeypatch.setenv("DAGSTER_HOME", "")
     (tmp_path / "tidemark.toml").touch()
-    return load_settings(
-        {
-            "TIDEMARK_CONFIG": str(tmp_path / "tidemark.toml"),
-            "TIDEMARK_STATE": str(tmp_path / "state"),
-            "TIDEMARK_POSTGRES": server.url(certificates.authority),
-        }
-    )
+
+    def make(authority: Path) -> Settings:
+        return load_settings(
+            {
+                "TIDEMARK_CONFIG": str(tmp_path / "tidemark.toml"),
+                "TIDEMARK_STATE": str(tmp_path / "state"),
+                "TIDEMARK_POSTGRES": server.url(authority),
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def settings(settings_for, certificates) -> Settings:
+    return settings_for(certificates.authority)
 
 
 def test_lake_dagster_and_mlflow_connect_by_tls_alone(settings, server, certificates):
@@ -75,21 +86,16 @@ def test_lake_dagster_and_mlflow_connect_by_tls_alone(settings, server, certific
         psycopg.connect(server.url(certificates.authority, sslmode="disable"))
 
 
-def test_a_certificate_of_another_authority_is_refused_by_all(settings, server, tmp_path):
-    assert settings.server  # the databases are there
+def test_a_certificate_of_another_authority_is_refused_by_all(settings, settings_for, tmp_path):
     other = make_certificates(tmp_path / "theirs").authority
-    refused = settings.model_copy(update={"postgres": type(settings.postgres)(server.url(other))})
     with pytest.raises(TidemarkError, match="certificate") as by_psycopg, explained(lambda: None):
-        _ = refused.server
-    config = settings.lake_config.model_copy(
-        update={
-            "postgres_url": type(settings.postgres)(
-                server.url(other).replace("/postgres?", "/tidemark_lake?")
-            )
-        }
-    )
-    with pytest.raises(TidemarkError, match="certificate") as by_duckdb:
+        _ = settings_for(other).server
+    right = settings.lake_config
+    trusted = catalog_secret_options(right)["sslrootcert"]
+    theirs = right.postgres_url.get_secret_value().replace(trusted, str(other))
+    config = right.model_copy(update={"postgres_url": SecretStr(theirs)})
+    with pytest.raises(TidemarkError, match="certificate") as by_engine:
         Lake(config).rows("select 1")
-    for raised in (by_psycopg, by_duckdb):
+    for raised in (by_psycopg, by_engine):
         assert "sslrootcert" in raised.value.hint
         assert "p@ss" not in str(raised.value)

@@ -21,7 +21,7 @@ from lakehouse.connection import Lake, LakeWrite, open_lake
 from lakehouse.errors import TidemarkError
 from lakehouse.postgres import server_url, start_server, stop_server
 from lakehouse.writer_lock import lock_holder
-from tests.storage import on_every_s3, on_every_storage
+from tests.storage import on_every_storage
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[3]
@@ -263,18 +263,3 @@ def test_an_encrypted_lake_writes_files_that_only_its_catalog_opens(lake_config,
     assert again.rows("select count(*), min(n), max(n) from lake.t") == [(990, -19, 999)]
     assert again.rows(f"select min(n) from lake.t at (version => {before})") == [(10,)]
     again.close()
-
-
-@on_every_s3
-def test_large_tables_are_written_in_parts_and_read_in_ranges(bare_lake, storage):
-    """Above 5 MB the engine uploads in parts; a filtered read asks for ranges of the files."""
-    with bare_lake.write("large") as write:
-        write.connection.execute(
-            "create table lake.large as select range as n, hash(range)::varchar as text"
-            " from range(2_000_000)"
-        )
-    assert max(len(storage.read(file)) for file in storage.files("lake")) > 15_000_000
-    bare_lake.close()
-    assert bare_lake.rows("select n, count(*) over () from lake.large where n = 1234567") == [
-        (1_234_567, 1)
-    ]
