@@ -23,7 +23,7 @@ _POSTGRES_GONE = (
     "connection refused",
     "the database system is",
 )
-_CERTIFICATE = ("certificate", "ssl validation failed", "ssl peer")
+_CERTIFICATE = ("certificate", "signature failure", "ssl validation failed", "ssl peer")
 _S3_ERRORS = ("error for http", "http error", "http get", "http put", "http post", "http head")
 # What a path out of the settings leads to when it is wrong, or not the user's to write.
 _UNUSABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)

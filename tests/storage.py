@@ -1,7 +1,8 @@
 """The storages that tests run on: a local folder, a small S3 server, and one like the real thing.
 
 A test takes the fixture `storage`, or `lake_config` and `lake`, which lie on it. It is a local
-folder, unless the test is marked `on_every_storage` or `on_every_s3`.
+folder, unless the test is marked with one of the marks below. Each run of a test costs seconds:
+mark what the storage can make a difference to, and with both servers what speaks to them itself.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ S3_STORAGES = ("rclone", "radosgw")
 STORAGES = ("folder", *S3_STORAGES)
 
 on_every_storage = pytest.mark.parametrize("storage", STORAGES, indirect=True)
+on_folder_and_s3 = pytest.mark.parametrize("storage", ["folder", "radosgw"], indirect=True)
 on_every_s3 = pytest.mark.parametrize("storage", S3_STORAGES, indirect=True)
 
 # What a server cannot do, and what the platform does about it. `test_storages.py` checks each

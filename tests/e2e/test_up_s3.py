@@ -1,6 +1,5 @@
 """`tidemark up --s3`: a platform on a local S3 server, from nothing to scores and back."""
 
-import json
 import shutil
 import stat
 import tempfile
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.reviews import generate_reviews
 from tests.e2e.conftest import Tidemark, _processes_of
 from tests.servers.listening import free_port
 
@@ -43,22 +43,18 @@ def test_a_platform_on_a_local_s3_server(outer, tmp_path):
     assert 'memory_limit = "1GB"' in file.read_text()
     assert f"unset TIDEMARK_STATE; export TIDEMARK_CONFIG={file}" in said.splitlines()
     inner = Tidemark({"TIDEMARK_CONFIG": str(file)}, outer.ui_port, outer.mlflow_port)
-    servers = json.loads(inner.run("status", "--json").stdout)["servers"]
-    assert {"s3", "dagster-daemon"} <= set(servers)
-    assert all(said != "stopped" for said in servers.values())
     secret = next(
         line.split('"')[1] for line in file.read_text().splitlines() if "s3_secret_key" in line
     )
     pid = int((state / "run" / "s3.pid").read_text().split()[0])
     assert secret not in Path(f"/proc/{pid}/cmdline").read_text()
 
-    inner.run("generate", str(tmp_path / "reviews"), "--rows", "2000")
-    files = sorted((tmp_path / "reviews").glob("*.jsonl"))[:9]
-    inner.run("land", "reviews", *map(str, files))
+    generate_reviews(tmp_path, rows=600, seed=1)
+    inner.run("land", "reviews", *map(str, sorted(tmp_path.glob("*.jsonl"))[:9]))
     # Beside the daemon, which may have begun already: writers wait for each other.
     inner.run("run")
     rows = inner.rows("select count(*) as n, count(predicted_rating) as p from reviews_scored")
-    assert rows[0]["n"] == rows[0]["p"] > 1000
+    assert rows[0]["n"] == rows[0]["p"] > 400
     assert any((state / "objects" / "tidemark" / "lake" / "tables").rglob("*.parquet"))
     assert any((state / "objects" / "tidemark" / "lake" / "artifacts" / "mlflow").rglob("MLmodel"))
     stopped = outer.run("down", "--s3").stdout

@@ -1,6 +1,7 @@
 """Certificate authorities of the tests' own, and certificates for servers on this machine."""
 
 import ipaddress
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ def make_certificates(folder: Path) -> Certificates:
     folder.mkdir(parents=True)
     files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    authority = _name("the tests' authority")
+    authority = _name(f"the tests' authority {uuid.uuid4()}")
     root = (
         _builder(authority, authority, authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

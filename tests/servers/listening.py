@@ -1,6 +1,7 @@
 """Free ports, servers that listen, and servers that are not installed."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -40,7 +41,11 @@ def wait_until_listening(port: int, server: "subprocess.Popen[bytes]", log: Path
 
 @contextmanager
 def process(
-    command: Sequence[str | Path], log: Path, **options: object
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    stop: signal.Signals = signal.SIGTERM,
+    **options: object,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A process for the block's time, with its output in the log; ended by its id."""
     with log.open("ab") as output:
@@ -54,7 +59,7 @@ def process(
     try:
         yield server
     finally:
-        server.terminate()
+        server.send_signal(stop)
         try:
             server.wait(timeout=10)
         except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 import getpass
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ def tls_postgres(folder: Path, certificates: Certificates) -> Iterator[TlsPostgr
     arguments = [f"--{name}={value}" for name, value in settings.items()]
     log = folder.with_name(f"{folder.name}.log")
     command = [Path(initdb).with_name("postgres"), "-D", data, *arguments]
-    with process(command, log, cwd=folder, **as_user) as server:
+    # SIGINT ends it at once; SIGTERM would wait for pooled connections.
+    with process(command, log, stop=signal.SIGINT, cwd=folder, **as_user) as server:
         wait_until_listening(port, server, log)
         yield TlsPostgres(port)

@@ -21,7 +21,7 @@ from lakehouse.connection import Lake, LakeWrite, open_lake
 from lakehouse.errors import TidemarkError
 from lakehouse.postgres import server_url, start_server, stop_server
 from lakehouse.writer_lock import lock_holder
-from tests.storage import on_every_storage
+from tests.storage import on_every_storage, on_folder_and_s3
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,7 +85,7 @@ def test_a_write_that_fails_inside_leaves_nothing(bare_lake, failure):
     assert bare_lake.rows("select n from lake.t") == [(2,)]
 
 
-@on_every_storage
+@on_folder_and_s3
 def test_a_statement_that_fails_takes_those_before_it_along(bare_lake):
     with pytest.raises(duckdb.CatalogException):
         _write(

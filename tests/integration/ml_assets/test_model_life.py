@@ -24,7 +24,7 @@ from ml_assets.scoring import count_unscored, score_unscored
 from ml_assets.task_engine import LocalEngine
 from ml_assets.training_set import build_training_set, read_training_set
 from ml_assets.training_set_check import leakage
-from tests.storage import on_every_storage
+from tests.storage import on_folder_and_s3
 
 pytestmark = [
     pytest.mark.integration,
@@ -97,7 +97,7 @@ def test_either_algorithm_beats_the_baseline_and_scores_every_row_once(world, sp
     assert _score(world, spec, run_id="run-2").rows == 0
 
 
-@on_every_storage
+@on_folder_and_s3
 def test_scores_are_what_the_kept_bundle_says(world, spec, storage):
     built, trained, _, _ = _train(world, spec)
     assert leakage(world.lake, built, spec) is None
@@ -120,7 +120,7 @@ def test_scores_are_what_the_kept_bundle_says(world, spec, storage):
     assert hashlib.sha256(content).hexdigest() == built.training_set_hash
 
 
-@pytest.mark.parametrize("storage", ["folder", "radosgw"], indirect=True)
+@on_folder_and_s3
 def test_mlflow_loads_the_champion_by_its_alias(world, spec, mlflow_url, storage, monkeypatch):
     import mlflow
 

@@ -11,7 +11,7 @@ from lakehouse.connection import Lake
 from lakehouse.errors import TidemarkError
 from ml_assets.table_committer import TableCommitter
 from ml_assets.task_engine import Task, TaskResult
-from tests.storage import on_every_s3, on_every_storage
+from tests.storage import on_every_storage, on_folder_and_s3
 
 pytestmark = pytest.mark.integration
 TABLE = ("ml", "numbers")
@@ -110,7 +110,7 @@ def test_rows_that_another_run_has_committed_are_left_out(lake, work):
     assert _ids(lake) == list(range(5))
 
 
-@on_every_s3
+@on_folder_and_s3
 def test_a_run_tried_again_with_other_rows_keeps_those_of_its_first_try(lake, work):
     _append(lake, work(range(3)), rows=3)
     # The same run, the same file name, the rows that have come since.
@@ -126,7 +126,7 @@ def test_a_file_that_the_table_cannot_take_commits_nothing(lake, work):
     assert _ids(lake) == []
 
 
-@on_every_storage
+@on_folder_and_s3
 def test_an_encrypted_lake_keeps_rows_that_no_file_shows(lake_config, work, storage):
     lake = _lake_with_table(lake_config.model_copy(update={"encrypted": True}))
     assert _append(lake, work(range(500), range(500, 1000)), rows=1000) == 1000
