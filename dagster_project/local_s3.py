@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from dagster_project.settings import Settings, load_settings
+from dagster_project.settings import Settings, load_settings, use_settings_file
 from lakehouse.errors import TidemarkError
 
 BUCKET = "tidemark"
@@ -63,13 +63,7 @@ def enter(file: Path) -> tuple[str, ...]:
     Returns:
         Variables of the environment that would contradict it, and were taken out.
     """
-    contradicting = tuple(
-        name for name in (f"TIDEMARK_{own.upper()}" for own in sorted(_OWN)) if name in os.environ
-    )
-    for name in contradicting:
-        del os.environ[name]
-    os.environ["TIDEMARK_CONFIG"] = str(file)
-    return contradicting
+    return use_settings_file(file, instead_of=_OWN)
 
 
 def check_installed() -> None:

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -228,6 +228,24 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         raise _explained(error, origins) from error
     return _with_absolute_paths(settings)
+
+
+def use_settings_file(file: Path, *, instead_of: Iterable[str]) -> tuple[str, ...]:
+    """Makes this process, and those that it starts, use the settings file.
+
+    Args:
+        file: The file.
+        instead_of: Settings that the environment must not give.
+
+    Returns:
+        The variables that gave them, and were taken out of the environment.
+    """
+    variables = (_PREFIX + name.upper() for name in sorted(instead_of))
+    contradicting = tuple(name for name in variables if name in os.environ)
+    for name in contradicting:
+        del os.environ[name]
+    os.environ[_PREFIX + "CONFIG"] = str(file)
+    return contradicting
 
 
 def _read_toml(file: Path, *, named: bool) -> dict[str, Any]:

@@ -238,7 +238,7 @@ def test_the_lake_goes_on_after_postgres_was_killed_and_started(short_folder):
     shutil.rmtree(folder)
 
 
-@on_every_storage
+@on_folder_and_s3
 def test_an_encrypted_lake_writes_files_that_only_its_catalog_opens(lake_config, storage):
     import pyarrow as pa
     import pyarrow.parquet as pq

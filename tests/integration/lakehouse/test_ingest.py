@@ -24,7 +24,7 @@ from lakehouse.landing.preparation import prepare_file
 from lakehouse.landing.raw_table import ensure_raw_table, insert_rows
 from lakehouse.landing.readers import stage_file
 from lakehouse.sources import Source
-from tests.storage import Storage, on_every_storage
+from tests.storage import Storage, on_every_storage, on_folder_and_s3
 
 pytestmark = pytest.mark.integration
 
@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_read_is_rejected_and_the_others_are_loaded(zone: 
     assert zone.check_adds_up() == (2, 2000, 2000, 0)
 
 
-@on_every_storage
+@on_folder_and_s3
 def test_a_version_that_cannot_be_read_does_not_displace_the_rows_before(zone: Zone) -> None:
     zone.put("x.jsonl", '{"id": 1}\n')
     zone.ingest()
@@ -241,7 +241,7 @@ def test_a_source_may_declare_more_columns_later(
     assert zone.lake.rows("select id, new from lake.raw.a") == [("1", None)]
 
 
-@on_every_storage
+@on_folder_and_s3
 def test_a_file_that_goes_away_is_skipped_and_nothing_else(zone: Zone) -> None:
     zone.put("x.jsonl", '{"id": 1}\n')
     zone.put("y.jsonl", '{"id": 2}\n')

@@ -110,7 +110,6 @@ def test_rows_that_another_run_has_committed_are_left_out(lake, work):
     assert _ids(lake) == list(range(5))
 
 
-@on_folder_and_s3
 def test_a_run_tried_again_with_other_rows_keeps_those_of_its_first_try(lake, work):
     _append(lake, work(range(3)), rows=3)
     # The same run, the same file name, the rows that have come since.
