@@ -141,6 +141,7 @@ class Platform:
             open_lake=self.lake,
             landing=settings.landing_path,
             s3=settings.s3_access,
+            landing_queue=settings.landing_queue,
             sources=self.sources,
             specs=self.good_specs,
             features_versions=self.runtime.features_versions,

@@ -170,9 +170,9 @@ def catalog_secret_options(config: LakeConfig) -> dict[str, str]:
     """The catalog's connection as options of a DuckDB secret of type postgres."""
     parts: dict[str, Any] = conninfo_to_dict(config.postgres_url.get_secret_value())
     return {
-        "database" if name == "dbname" else name: str(value)
-        for name, value in parts.items()
-        if name in _SECRET_PARTS
+        "database" if name == "dbname" else name: str(parts[name])
+        for name in _SECRET_PARTS
+        if name in parts
     }
 
 

@@ -199,7 +199,7 @@ def test_what_was_backed_up_comes_back_in_another_place(place, new_place, spec, 
     champion = champion_version(lake, spec.name)
     assert champion.version == 1
     assert champion.bundle_path.startswith(f"{new.artifact_path}/")
-    with local_folder(champion.bundle_path, new.lake.s3) as folder:
+    with local_folder(champion.bundle_path, new.lake) as folder:
         assert load_bundle(folder, expected_hash=champion.bundle_hash).model.classes == (1, 2, 3)
     built = newest_training_set(lake, spec.name)
     assert built.path.startswith(f"{new.artifact_path}/")

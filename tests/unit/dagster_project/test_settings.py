@@ -80,3 +80,23 @@ def test_an_error_does_not_show_a_secret(no_file):
 def test_secrets_are_not_shown_by_the_settings_either(no_file):
     url = "postgresql://me:hunter2@host/db"
     assert "hunter2" not in repr(load_settings(no_file | {"TIDEMARK_POSTGRES": url}))
+
+
+def test_encryption_that_the_engine_cannot_ask_for_is_refused_for_a_lake_on_s3(tmp_path):
+    given = {"TIDEMARK_CONFIG": str(tmp_path / "tidemark.toml"), "TIDEMARK_S3_ENCRYPTION": "AES256"}
+    (tmp_path / "tidemark.toml").touch()
+    assert load_settings({**given, "TIDEMARK_LANDING": "s3://b/x"}).s3_encryption == "AES256"
+    with pytest.raises(TidemarkError, match="cannot be asked for by DuckDB") as raised:
+        load_settings({**given, "TIDEMARK_LAKE": "s3://b/lake"})
+    assert "let the bucket encrypt by default" in raised.value.message
+
+
+def test_a_queue_needs_a_landing_zone_on_s3(tmp_path):
+    (tmp_path / "tidemark.toml").touch()
+    given = {
+        "TIDEMARK_CONFIG": str(tmp_path / "tidemark.toml"),
+        "TIDEMARK_LANDING_QUEUE": "https://sqs.eu-central-1.amazonaws.com/1/landed",
+    }
+    with pytest.raises(TidemarkError, match="landing_queue is for a landing zone on S3"):
+        load_settings(given)
+    assert load_settings({**given, "TIDEMARK_LANDING": "s3://b/x"}).landing_queue
