@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from lakehouse.landing.scratch import abandoned_folders, remove_abandoned
+from lakehouse.scratch import abandoned_folders, remove_abandoned
 
 from dagster_project.doctor.finding import Finding, Findings
 from dagster_project.services import running_pid
@@ -33,14 +33,14 @@ def check_leftovers(settings: Settings) -> Findings:
             "They were killed; `tidemark up` starts them.",
             repair=partial(_remove, stale),
         )
-    scratch = settings.state / "scratch"
-    if abandoned := abandoned_folders(scratch):
+    parents = (settings.lake_config.scratch_folder, settings.lake_config.temporary_folder)
+    if abandoned := [folder for parent in parents for folder in abandoned_folders(parent)]:
         yield Finding(
             _AREA,
             "warning",
-            f"{len(abandoned)} scratch folders of killed ingests",
-            "The next ingest removes them.",
-            repair=lambda: f"{remove_abandoned(scratch)} removed",
+            f"{len(abandoned)} scratch folders of killed processes",
+            "The next run removes them.",
+            repair=lambda: f"{sum(map(remove_abandoned, parents))} removed",
         )
     if old := _old_temporary(settings):
         yield Finding(
@@ -55,7 +55,7 @@ def check_leftovers(settings: Settings) -> Findings:
 
 def _old_temporary(settings: Settings) -> list[Path]:
     oldest = time.time() - _OLD_SECONDS
-    found = [*(settings.state / "tmp").glob("*"), *settings.catalog_dump_folder.glob("*.part")]
+    found = list(settings.catalog_dump_folder.glob("*.part"))
     if "://" not in settings.artifact_path:
         found += Path(settings.artifact_path).rglob(".publish-*")
     return sorted(path for path in found if path.stat().st_mtime < oldest)

@@ -302,12 +302,13 @@ def test_leftovers_are_found_and_removed_with_fix(settings):
     state = settings.state
     (state / "run").mkdir(exist_ok=True)
     (state / "run" / "mlflow-ui.pid").write_text("1\nlong ago\n")
-    (state / "scratch" / "aa").mkdir(parents=True)
-    (state / "scratch" / "aa.lock").touch()
-    old = state / "tmp" / "scoring-old"
-    old.mkdir(parents=True, exist_ok=True)
-    fresh = state / "tmp" / "scoring-fresh"
-    fresh.mkdir()
+    for parent in ("scratch", "tmp"):
+        (state / parent / "aa").mkdir(parents=True)
+        (state / parent / "aa.lock").touch()
+    old, fresh = (settings.catalog_dump_folder / f"{name}.part" for name in ("old", "fresh"))
+    settings.catalog_dump_folder.mkdir(exist_ok=True)
+    old.touch()
+    fresh.touch()
     ago = time.time() - 3 * 86_400
     os.utime(old, (ago, ago))
     findings = [one for one in leftovers.check_leftovers(settings) if one.status == "warning"]
@@ -317,6 +318,7 @@ def test_leftovers_are_found_and_removed_with_fix(settings):
     assert "mlflow-ui" in done[0].what
     assert not (state / "run" / "mlflow-ui.pid").exists()
     assert not (state / "scratch" / "aa").exists()
+    assert not (state / "tmp" / "aa").exists()
     assert (old.exists(), fresh.exists()) == (False, True)
     assert list(leftovers.check_leftovers(settings)) == []
 
