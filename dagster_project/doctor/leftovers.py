@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from lakehouse.scratch import abandoned_folders, remove_abandoned
-
 from dagster_project.doctor.finding import Finding, Findings
 from dagster_project.services import running_pid
 from dagster_project.settings import Settings
+from lakehouse.scratch import abandoned_folders, remove_abandoned
 
 _AREA = "leftovers"
 # Nothing works that long on one temporary folder.
