@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakehouse.landing.json_rows import stage_json
+from lakehouse.landing.limits import RECORD_LIMIT, mebibytes
 from lakehouse.landing.staging import RejectedLine, Staging
-from lakehouse.landing.whole_lines import LINE_LIMIT, whole_lines
+from lakehouse.landing.whole_lines import whole_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,5 +73,5 @@ def _lines(data: bytes) -> "pa.LargeBinaryArray":
 
 
 def _overlong(start: bytes, number: int) -> RejectedLine:
-    reason = f"longer than {LINE_LIMIT >> 20} MiB"
+    reason = f"longer than {mebibytes(RECORD_LIMIT)}"
     return RejectedLine(number, start.decode(errors="replace"), reason)

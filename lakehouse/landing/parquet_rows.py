@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lakehouse.landing.compression import UnreadableFileError
+from lakehouse.landing.limits import ROWS_FREE, ROWS_PER_BYTE
 from lakehouse.landing.naming import fold, raw_names
 from lakehouse.landing.staging import Staging
 from lakehouse.quoting import quote_identifier, quote_literal
@@ -16,9 +17,10 @@ def stage_parquet(staging: Staging, path: Path, *, columns: tuple[str, ...]) -> 
     Raises:
         UnreadableFileError: The file has no declared column.
     """
-    relation = f"read_parquet({quote_literal(str(path))}, file_row_number = true)"
+    _check_rows(staging, path)
+    relation = f"read_parquet({quote_literal(str(path))})"
     described = staging.engine.execute(f"describe from {relation}").fetchall()
-    found = {name: kind for name, kind, *_ in described if name != "file_row_number"}
+    found = {name: kind for name, kind, *_ in described}
     names = raw_names(list(found), columns)
     if not {fold(name) for name in names} & {fold(column) for column in columns}:
         shown = ", ".join(found)[:200]
@@ -29,10 +31,29 @@ def stage_parquet(staging: Staging, path: Path, *, columns: tuple[str, ...]) -> 
         f"{_as_text(column, kind)} as {quote_identifier(name)}"
         for name, (column, kind) in zip(names, found.items(), strict=True)
     ]
+    if "file_row_number" in map(fold, found):
+        # Slower: it counts the rows as they come, one after the other.
+        number = "row_number() over ()"
+    else:
+        number = "file_row_number + 1"
+        relation = f"read_parquet({quote_literal(str(path))}, file_row_number = true)"
     staging.add_rows(
         {name: quote_identifier(name) for name in names},
-        f"(select {', '.join(selected)}, file_row_number + 1 as _line from {relation})",  # noqa: S608 - quoted
+        f"(select {', '.join(selected)}, {number} as _line from {relation})",  # noqa: S608 - quoted
     )
+
+
+def _check_rows(staging: Staging, path: Path) -> None:
+    """Raises if the file has more rows than its bytes can hold in earnest."""
+    counted = staging.engine.execute(
+        "select num_rows from parquet_file_metadata($1)", [str(path)]
+    ).fetchone()
+    rows, size = int(counted[0]) if counted else 0, path.stat().st_size
+    if rows > max(ROWS_FREE, ROWS_PER_BYTE * size):
+        raise UnreadableFileError(
+            f"It has {rows:,} rows in {size:,} bytes, as decompression bombs have."
+            " If it is sound, land it in parts."
+        )
 
 
 def _as_text(column: str, kind: str) -> str:
