@@ -16,7 +16,7 @@ from lakehouse.landing.whole_lines import whole_lines
 
 # How many characters may be read again behind stray quotes, and how many times those of the text:
 # where quotes never close, each line would read all that follow.
-_AGAIN_FREE = 64 << 20
+_AGAIN_FREE = 16 << 20
 _AGAIN_RATIO = 4
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # A chunk is parsed at once and becomes one staged file: some hundred MB of memory at most.
 _CHUNK = 64 << 20
+_CHUNK_LINES = 1 << 18
 
 
 def stage_json_lines(
@@ -35,13 +36,16 @@ def stage_json_lines(
     size = done = 0
 
     def stage() -> None:
-        stage_json(
-            staging,
-            pa.concat_arrays(texts),
-            pa.concat_arrays(numbers),
-            columns=columns,
-            encoding=encoding,
-        )
+        all_texts, all_numbers = pa.concat_arrays(texts), pa.concat_arrays(numbers)
+        # Short lines would be many millions.
+        for start in range(0, len(all_texts), _CHUNK_LINES):
+            stage_json(
+                staging,
+                all_texts.slice(start, _CHUNK_LINES),
+                all_numbers.slice(start, _CHUNK_LINES),
+                columns=columns,
+                encoding=encoding,
+            )
 
     for piece in whole_lines(blocks):
         if piece.overlong:

@@ -16,6 +16,10 @@ UNPACKED_FREE = 64 << 20
 # Parquet can hold a value repeated a million times in a few bytes.
 ROWS_PER_BYTE = 50
 ROWS_FREE = 1_000_000
+TEXT_RATIO = 1000
+TEXT_FREE = 1 << 30
+# What reading a file may write to disk beside its rows; with more it needs more memory.
+SPILL_LIMIT = 4 << 30
 # A file of which hardly a line can be read is of another format than it seems.
 REJECTED_FREE = 1_000_000
 REJECTED_SHARE = 0.99

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from lakehouse.landing.compression import UnreadableFileError
-from lakehouse.landing.limits import ROWS_FREE, ROWS_PER_BYTE
+from lakehouse.landing.limits import ROWS_FREE, ROWS_PER_BYTE, TEXT_FREE, TEXT_RATIO, mebibytes
 from lakehouse.landing.naming import fold, raw_names
 from lakehouse.landing.staging import Staging
 from lakehouse.quoting import quote_identifier, quote_literal
 
+_DECIMAL_DIGITS = 38
+_TEXTS = ("VARCHAR", "BLOB")
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
 
 
@@ -27,6 +29,8 @@ def stage_parquet(staging: Staging, path: Path, *, columns: tuple[str, ...]) -> 
         raise UnreadableFileError(
             f"It has none of the declared columns ({', '.join(columns)}); it has: {shown}."
         )
+    _check_decimals(staging, path)
+    _check_texts(staging, path, [name for name, kind in found.items() if kind in _TEXTS])
     selected = [
         f"{_as_text(column, kind)} as {quote_identifier(name)}"
         for name, (column, kind) in zip(names, found.items(), strict=True)
@@ -53,6 +57,39 @@ def _check_rows(staging: Staging, path: Path) -> None:
         raise UnreadableFileError(
             f"It has {rows:,} rows in {size:,} bytes, as decompression bombs have."
             " If it is sound, land it in parts."
+        )
+
+
+def _check_texts(staging: Staging, path: Path, columns: list[str]) -> None:
+    """Raises if the texts are far longer than the file: the same ones again and again."""
+    if not columns:
+        return
+    # Lengths alone are read fast: repeated texts are not copied for it.
+    lengths = " + ".join(
+        f"coalesce(sum(octet_length({quote_identifier(name)}::blob)), 0)" for name in columns
+    )
+    measured = staging.engine.execute(
+        f"select {lengths} from read_parquet($1)",  # noqa: S608 - quoted
+        [str(path)],
+    ).fetchone()
+    total, size = int(measured[0]) if measured else 0, path.stat().st_size
+    if total > max(TEXT_FREE, TEXT_RATIO * size):
+        raise UnreadableFileError(
+            f"Its texts have {mebibytes(total)} in a file of {size:,} bytes, as decompression bombs"
+            " have. If it is sound, land it in parts."
+        )
+
+
+def _check_decimals(staging: Staging, path: Path) -> None:
+    """Raises if a number has more digits than the engine reads right (duckdb reads garbage)."""
+    wide = staging.engine.execute(
+        "select name, precision from parquet_schema($1) where precision > $2",
+        [str(path), _DECIMAL_DIGITS],
+    ).fetchone()
+    if wide:
+        raise UnreadableFileError(
+            f"Its column {wide[0]!r} is a decimal of {wide[1]} digits; {_DECIMAL_DIGITS} are"
+            " possible."
         )
 
 

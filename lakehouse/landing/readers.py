@@ -51,7 +51,8 @@ def stage_file(
         # A full disk says nothing about the file.
         if explanation_of(error):
             raise
-        reason = str(error).splitlines()[0]
+        # Where the scratch folder is concerns nobody.
+        reason = str(error).splitlines()[0].replace(f"{path.parent}/", "")
         raise UnreadableFileError(f"It cannot be read as {detection}: {reason}") from error
     return staging.finished()
 

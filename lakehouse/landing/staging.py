@@ -10,7 +10,13 @@ import duckdb
 
 from lakehouse.config import LakeConfig
 from lakehouse.landing.compression import UnreadableFileError
-from lakehouse.landing.limits import COLUMN_LIMIT, REJECTED_FREE, REJECTED_SHARE
+from lakehouse.landing.limits import (
+    COLUMN_LIMIT,
+    REJECTED_FREE,
+    REJECTED_SHARE,
+    SPILL_LIMIT,
+    mebibytes,
+)
 from lakehouse.landing.naming import fold
 from lakehouse.quoting import quote_identifier, quote_literal
 
@@ -157,6 +163,7 @@ def staging_engine(config: LakeConfig, folder: Path) -> duckdb.DuckDBPyConnectio
             "memory_limit": config.memory_limit,
             "threads": str(config.threads),
             "temp_directory": str(folder),
+            "max_temp_directory_size": mebibytes(SPILL_LIMIT),
             "autoinstall_known_extensions": "false",
         },
     )
