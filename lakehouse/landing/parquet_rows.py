@@ -9,7 +9,7 @@ from lakehouse.landing.staging import Staging
 from lakehouse.quoting import quote_identifier, quote_literal
 
 _DECIMAL_DIGITS = 38
-_TEXTS = ("VARCHAR", "BLOB")
+_LENGTHS = {"VARCHAR": "strlen", "BLOB": "octet_length"}
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
 
 
@@ -30,7 +30,7 @@ def stage_parquet(staging: Staging, path: Path, *, columns: tuple[str, ...]) -> 
             f"It has none of the declared columns ({', '.join(columns)}); it has: {shown}."
         )
     _check_decimals(staging, path)
-    _check_texts(staging, path, [name for name, kind in found.items() if kind in _TEXTS])
+    _check_texts(staging, path, found)
     selected = [
         f"{_as_text(column, kind)} as {quote_identifier(name)}"
         for name, (column, kind) in zip(names, found.items(), strict=True)
@@ -60,16 +60,18 @@ def _check_rows(staging: Staging, path: Path) -> None:
         )
 
 
-def _check_texts(staging: Staging, path: Path, columns: list[str]) -> None:
+def _check_texts(staging: Staging, path: Path, columns: dict[str, str]) -> None:
     """Raises if the texts are far longer than the file: the same ones again and again."""
-    if not columns:
-        return
     # Lengths alone are read fast: repeated texts are not copied for it.
-    lengths = " + ".join(
-        f"coalesce(sum(octet_length({quote_identifier(name)}::blob)), 0)" for name in columns
-    )
+    lengths = [
+        f"coalesce(sum({_LENGTHS[kind]}({quote_identifier(name)})), 0)"
+        for name, kind in columns.items()
+        if kind in _LENGTHS
+    ]
+    if not lengths:
+        return
     measured = staging.engine.execute(
-        f"select {lengths} from read_parquet($1)",  # noqa: S608 - quoted
+        f"select {' + '.join(lengths)} from read_parquet($1)",  # noqa: S608 - quoted
         [str(path)],
     ).fetchone()
     total, size = int(measured[0]) if measured else 0, path.stat().st_size
