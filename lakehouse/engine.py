@@ -19,6 +19,8 @@ _SECRET_PARTS = (
     "sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding", "target_session_attrs",
 )  # fmt: skip
 CATALOG_SECRET = "tidemark_catalog"  # noqa: S105 - the name of a secret, not its value
+# The extension's functions could write past an attachment that is read-only.
+_READ_ONLY_SESSION = {"options": "-c default_transaction_read_only=on"}
 _LOCAL_EXTENSIONS = ("postgres_scanner", "ducklake")
 _S3_EXTENSIONS = ("httpfs", "aws")
 # The engine encrypts only with the cryptography that this one brings.
@@ -131,7 +133,12 @@ def _chain_keys() -> dict[str, str]:
 
 def attach_lake(engine: duckdb.DuckDBPyConnection, config: LakeConfig, *, read_only: bool) -> None:
     """Attaches the lake as `lake`; a lake opened for writing is created if it is not there."""
-    _create_secret(engine, CATALOG_SECRET, "postgres", catalog_secret_options(config))
+    _create_secret(
+        engine,
+        CATALOG_SECRET,
+        "postgres",
+        catalog_secret_options(config) | (_READ_ONLY_SESSION if read_only else {}),
+    )
     options = [f"META_SECRET {CATALOG_SECRET}"]
     if read_only:
         options.append("READ_ONLY")
@@ -146,9 +153,9 @@ def catalog_secret_options(config: LakeConfig) -> dict[str, str]:
     """The catalog's connection as options of a DuckDB secret of type postgres."""
     parts: dict[str, Any] = conninfo_to_dict(config.postgres_url.get_secret_value())
     return {
-        "database" if name == "dbname" else name: str(value)
-        for name, value in parts.items()
-        if name in _SECRET_PARTS
+        "database" if name == "dbname" else name: str(parts[name])
+        for name in _SECRET_PARTS
+        if name in parts
     }
 
 
