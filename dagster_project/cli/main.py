@@ -1,6 +1,7 @@
 """The `tidemark` command: joins the commands and turns errors into messages and exit codes."""
 
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -54,13 +55,20 @@ def main() -> None:
     except TidemarkError as error:
         _fail(error)
     except KeyboardInterrupt:
-        Console(stderr=True).print("\nStopped. What was committed is complete; run again to go on.")
-        sys.exit(130)
+        _stop()
     except Exception as error:
+        # DuckDB wraps a Ctrl-C in an error of its own.
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            _stop()
         known = explanation_of(error)
         if known is None:
             raise
         _fail(known)
+
+
+def _stop() -> NoReturn:
+    Console(stderr=True).print("\nStopped. What was committed is complete; run again to go on.")
+    sys.exit(130)
 
 
 def _fail(error: TidemarkError) -> None:
