@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterable
 
-import duckdb
-
 from dagster_project.doctor.finding import Finding, Findings
+from dagster_project.lake_reader import LakeReader
 from lakehouse.backup.manifest import sha256_of
 from lakehouse.config import S3Config
 from lakehouse.storage import Storage, open_storage
@@ -16,9 +15,7 @@ _AREA = "artifacts"
 _REMEDY = "Bring the lake's artifacts back from a backup, or train again: `tidemark run --retrain`."
 
 
-def check_artifacts(
-    lake: duckdb.DuckDBPyConnection, artifact_path: str, s3: S3Config, *, deep: bool
-) -> Findings:
+def check_artifacts(lake: LakeReader, artifact_path: str, s3: S3Config, *, deep: bool) -> Findings:
     """Looks at each version's bundle and each training set; deep: hashes all of their files."""
     storage = open_storage(artifact_path, s3)
     there = {file.path for file in storage.files()}
