@@ -77,7 +77,8 @@ class TableCommitter:
         schema, name = table
         row = write.connection.execute(
             "select count(*) from read_parquet(?, hive_partitioning => false) as fresh"  # noqa: S608
-            f" where exists (from lake.{quoted(schema)}.{quoted(name)} as present where {self._same_key()})",
+            f" where exists (from lake.{quoted(schema)}.{quoted(name)} as present"
+            f" where {self._same_key()})",
             [files],
         ).fetchone()
         return 0 if row is None else int(row[0])

@@ -23,7 +23,8 @@ _COLUMNS = [
 ]  # fmt: skip
 _FILES = [
     "plain.jsonl", "it's.jsonl", 'quo"te.jsonl', "x; drop table.jsonl", "año 😀.jsonl",
-    "100%.jsonl", "$1.jsonl", "{a}.jsonl", "year=2026/a.jsonl", "[a].jsonl", "back\\slash.jsonl", "*.jsonl",
+    "100%.jsonl", "$1.jsonl", "{a}.jsonl", "year=2026/a.jsonl", "[a].jsonl",
+    "back\\slash.jsonl", "*.jsonl",
 ]  # fmt: skip
 
 
