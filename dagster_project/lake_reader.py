@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import duckdb
+from psycopg.conninfo import make_conninfo
 
 from dagster_project.query_check import check_query
 from dagster_project.settings import Settings
@@ -86,8 +87,8 @@ def attach_statement(settings: Settings) -> str:
     options = catalog_secret_options(config)
     for secret in ("password", "passfile", "sslkey"):
         options.pop(secret, None)
-    names = {"database": "dbname"}
-    target = " ".join(f"{names.get(name, name)}={value}" for name, value in options.items())
+    options["dbname"] = options.pop("database")
+    target = make_conninfo(**options)
     lines = [
         "install ducklake; load ducklake; install postgres; load postgres;",
         f"attach {quote_literal('ducklake:postgres:' + target)} as lake (read_only);",

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLANKS = "e' \\t\\r\\n'"
+# An object's keys. What is none is not tried: an error takes the engine longer than many objects.
+_KEYS_OF_TEXT = (
+    "case when starts_with(text, '{') or regexp_matches(text, '^[ \\t\\r\\n]*\\{')"
+    " then try(json_keys(text)) end"
+)
 # Of the keys of an object: one cannot name a column; two mean the same one.
 _UNUSABLE = (
     "(coalesce(len(list_filter(keys,"
@@ -114,7 +119,7 @@ def _stage_valid(
     with registered(staging.engine, _batches(_with_marks(texts, lines, inexact))):
         relation = "chunk"
         if not keys.all_rows:
-            _judge(staging, keys)
+            _judge(staging)
             _reject(staging)
             relation = "(select * from judged where reason is null)"
         _add_rows(staging, keys, relation=relation, any_marked=bool(inexact))
@@ -145,16 +150,27 @@ def _keys(staging: Staging, columns: tuple[str, ...]) -> tuple[_Keys, list[int]]
     engine.execute(
         f"""
         create or replace temp table key_lists as
-        select try(json_keys(text)) as keys, min(_line) as first,
+        select {_KEYS_OF_TEXT} as keys, min(_line) as first,
             list(_line) filter ({may_be_inexact("text")}) as inexact
         from chunk group by keys
         """  # noqa: S608 - a constant
     )
     found = _columns_of_keys(staging, columns)
+    # Few, where the lists of all objects are few; to look at each object would take far longer.
+    engine.execute(
+        f"""
+        create or replace temp table bad_keys as select keys, case
+            when {_UNUSABLE}
+                then 'a name with a NUL character or more than {NAME_LIMIT} characters'
+            else 'two keys mean the same column'
+            end as problem
+        from key_lists where {_UNUSABLE} or {_CONFLICTING}
+        """,  # noqa: S608 - constants
+        {"keys": list(found), "columns": list(found.values())},
+    )
     not_rows = engine.execute(
-        f"select count(*) from key_lists where coalesce(len(keys), 0) = 0 or {_UNUSABLE}"  # noqa: S608 - constants
-        f" or {_CONFLICTING}",
-        _parameters(found),
+        "select count(*) from key_lists where coalesce(len(keys), 0) = 0"
+        " or keys in (select keys from bad_keys)"
     ).fetchone()
     inexact = engine.execute("select unnest(inexact) from key_lists").fetchnumpy()
     lines: list[int] = next(iter(inexact.values())).tolist()
@@ -182,28 +198,19 @@ def _columns_of_keys(staging: Staging, columns: tuple[str, ...]) -> dict[str, st
     return dict(sorted(found.items(), key=lambda item: places[item[1]]))
 
 
-def _parameters(columns: Mapping[str, str]) -> dict[str, list[str]]:
-    return {"keys": list(columns), "columns": list(columns.values())}
-
-
-def _judge(staging: Staging, keys: _Keys) -> None:
+def _judge(staging: Staging) -> None:
     """Puts the chunk with the reason for each text that cannot be a row into `judged`."""
     staging.engine.execute(
         f"""
         create or replace temp table judged as
-        select * exclude (keys), case
-            when json_valid(text) then case
-                when json_type(text) <> 'OBJECT' then 'not a JSON object'
-                when {_UNUSABLE}
-                    then 'a name with a NUL character or more than {NAME_LIMIT} characters'
-                when {_CONFLICTING} then 'two keys mean the same column'
-                end
+        select text, _line, marked, case
+            when json_valid(text)
+                then if(json_type(text) <> 'OBJECT', 'not a JSON object', problem)
             when trim(text, {_BLANKS}) = '' then 'blank line'
             else 'not valid JSON'
             end as reason
-        from (select *, try(json_keys(text)) as keys from chunk)
-        """,  # noqa: S608 - constants
-        _parameters(keys.columns),
+        from (select *, {_KEYS_OF_TEXT} as keys from chunk) left join bad_keys using (keys)
+        """  # noqa: S608 - a constant
     )
 
 

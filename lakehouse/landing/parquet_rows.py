@@ -8,6 +8,8 @@ from lakehouse.landing.naming import fold, raw_names
 from lakehouse.landing.staging import Staging
 from lakehouse.quoting import quote_identifier, quote_literal
 
+# Else a folder such as year=2026 would be a column.
+_AS_IT_IS = "hive_partitioning = false"
 _DECIMAL_DIGITS = 38
 _LENGTHS = {"VARCHAR": "strlen", "BLOB": "octet_length"}
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
@@ -19,8 +21,9 @@ def stage_parquet(staging: Staging, path: Path, *, columns: tuple[str, ...]) -> 
     Raises:
         UnreadableFileError: The file has no declared column.
     """
+    path = _plainly_named(path, staging.folder)
     _check_rows(staging, path)
-    relation = f"read_parquet({quote_literal(str(path))})"
+    relation = f"read_parquet({quote_literal(str(path))}, {_AS_IT_IS})"
     described = staging.engine.execute(f"describe from {relation}").fetchall()
     found = {name: kind for name, kind, *_ in described}
     names = raw_names(list(found), columns)
@@ -40,11 +43,20 @@ def stage_parquet(staging: Staging, path: Path, *, columns: tuple[str, ...]) -> 
         number = "row_number() over ()"
     else:
         number = "file_row_number + 1"
-        relation = f"read_parquet({quote_literal(str(path))}, file_row_number = true)"
+        relation = f"read_parquet({quote_literal(str(path))}, {_AS_IT_IS}, file_row_number = true)"
     staging.add_rows(
         {name: quote_identifier(name) for name in names},
         f"(select {', '.join(selected)}, {number} as _line from {relation})",  # noqa: S608 - quoted
     )
+
+
+def _plainly_named(path: Path, folder: Path) -> Path:
+    """The file under a name that the engine cannot take for a pattern of names."""
+    if not set("*?[") & set(str(path)):
+        return path
+    link = folder / "landed.parquet"
+    link.symlink_to(path.absolute())
+    return link
 
 
 def _check_rows(staging: Staging, path: Path) -> None:
@@ -71,7 +83,7 @@ def _check_texts(staging: Staging, path: Path, columns: dict[str, str]) -> None:
     if not lengths:
         return
     measured = staging.engine.execute(
-        f"select {' + '.join(lengths)} from read_parquet($1)",  # noqa: S608 - quoted
+        f"select {' + '.join(lengths)} from read_parquet($1, {_AS_IT_IS})",  # noqa: S608 - quoted
         [str(path)],
     ).fetchone()
     total, size = int(measured[0]) if measured else 0, path.stat().st_size

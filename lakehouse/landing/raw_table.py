@@ -148,7 +148,7 @@ def _insert(
         f"""
         insert into {target} by name
         select {columns}, $loaded_at::timestamptz as _loaded_at
-        from read_parquet($files, union_by_name = true)
+        from read_parquet($files, union_by_name = true, hive_partitioning = false)
         join (select unnest($keys) as _file, unnest($loads) as _load_id) using (_file)
         """,  # noqa: S608 - quoted
         {

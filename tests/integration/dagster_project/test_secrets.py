@@ -165,10 +165,11 @@ def _dump(site: Site) -> dict[str, bytes]:
         ]
     dumps = {}
     for name in names:
-        target = psycopg.conninfo.make_conninfo(site.postgres_url, dbname=name)
+        parts = psycopg.conninfo.conninfo_to_dict(site.postgres_url, dbname=name)
+        del parts["password"]
         password = {"PGPASSWORD": _SECRETS["Postgres password"]}
         done = subprocess.run(
-            [_BIN / "pg_dump", "--inserts", psycopg.conninfo.make_conninfo(target, password="")],
+            [_BIN / "pg_dump", "--inserts", psycopg.conninfo.make_conninfo(**parts)],
             env={**os.environ, **password},
             capture_output=True,
             check=True,

@@ -25,7 +25,7 @@ _PROCESSOR_SECONDS = 60
 
 _MIB = 1 << 20
 _INGEST = """
-import json, os, resource, sys, time
+import json, resource, sys
 from lakehouse.config import LakeConfig, S3Config
 from lakehouse.connection import Lake
 from lakehouse.landing.files import list_landed
@@ -35,15 +35,6 @@ from lakehouse.sources import Source
 landing = sys.argv[1]
 lake = Lake(LakeConfig.model_validate_json(sys.stdin.read()))
 files = list_landed(landing, "a", S3Config())
-from lakehouse.landing import ingest
-real = ingest.prepare_file
-def timed(file, **k):
-    t=time.process_time(); r=real(file, **k); print(f"{time.process_time()-t:.1f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss>>10} {file.key}", file=sys.stderr); return r
-ingest.prepare_file = timed
-real_c = ingest.commit_files
-def timed_c(*a):
-    t=time.process_time(); r=real_c(*a); print(f"{time.process_time()-t:.1f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss>>10} commit", file=sys.stderr); return r
-ingest.commit_files = timed_c
 results = ingest_files(lake, Source(name="a", columns=("id", "text")), files, landing=landing)
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({
@@ -132,7 +123,6 @@ def ingested(shared_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> dic
         capture_output=True,
         check=False,
     )
-    print(done.stderr.decode())
     for file in (landing / "a").iterdir():
         file.unlink()
     assert done.returncode == 0, done.stderr.decode()
