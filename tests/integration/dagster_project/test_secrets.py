@@ -235,13 +235,12 @@ def test_secrets_are_used_and_found_nowhere(postgres_server: PostmasterStatus) -
             dumps = _dump(site)
             postgres.send_signal(signal.SIGINT)
             postgres.wait(30)
-            for command in (["run"], ["sql", "from reviews"], ["check"]):
-                assert b"does not answer" in site.run(*command, code=1)
+            assert b"does not answer" in site.run("sql", "from reviews", code=1)
     finally:
         arguments.end()
     assert arguments.looks > 20
     assert {"tidemark_lake", "tidemark_dagster", "tidemark_mlflow"} <= dumps.keys()
-    assert b"ingest_and_score" in dumps["tidemark_dagster"]
+    assert b"raw__reviews" in dumps["tidemark_dagster"]
     assert b"secret_access_key" not in b"".join(dumps.values())
     files = _files(site.state, folder / "s3")
     assert any("dagster.yaml" in name for name in files)
@@ -264,11 +263,7 @@ def _use(site: Site, storage: subprocess.Popen[bytes], postgres: subprocess.Pope
     site.run("land", "reviews", *months)
     site.run("run")
     assert b'"balanced": true' in site.run("sql", "--json", "select balanced from row_accounting")
-    for query in ("from duckdb_secrets()", "from postgres_query('x', 'y')", "selec"):
-        site.run("sql", query, code=1)
-    site.run("sql", "--attach")
-    site.run("plan")
-    site.run("status")
+    site.run("sql", "from duckdb_secrets()", code=1)
     site.run("up", "--detach")
     try:
         site.run("status", "--json")
