@@ -15,6 +15,7 @@ from dagster_project.dbt_failure import explained_failure
 from dagster_project.job_names import BUILD_AFTER_SCORING
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
+from lakehouse.catalog_dump import CatalogDump
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.finished_steps import record_finished
 from lakehouse.quoting import quote_identifier
@@ -86,6 +87,12 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         seen = lake.snapshot_id()
         os.environ.update(dbt_environment(config, target_path=target))
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
+            dump = CatalogDump(
+                config.postgres_url.get_secret_value(),
+                settings.catalog_dump_folder,
+                keep=settings.keep_catalog_dumps,
+            )
+            dump.start()
             load_id = newest_load(platform)
             invocation = dbt.cli(
                 ["build", *dbt_arguments(settings, target)],
@@ -96,6 +103,8 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             for event in invocation.stream():
                 yield _counted(platform, context, event)
             snapshot_id = lake.snapshot_id()
+        if warning := dump.warning():
+            context.log.warning(warning)
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
         if name == "dbt_models":

@@ -17,14 +17,11 @@ def this_process() -> str:
     return f"{socket.gethostname()} {os.getpid()} {process_start(os.getpid())}"
 
 
-def close_dead_runs(instance: "dg.DagsterInstance") -> list[str]:
-    """Marks runs as failed that this host started and whose process is gone; returns their ids.
-
-    What they had not committed was never visible, and the run that follows does it anew.
-    """
+def dead_runs(instance: "dg.DagsterInstance") -> list["dg.DagsterRun"]:
+    """Runs that this host started and whose process is gone."""
     import dagster as dg
 
-    closed = []
+    dead = []
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         # Without the tag it is the daemon's, which watches its runs itself.
         host, _, process = run.tags.get(PROCESS_TAG, "").partition(" ")
@@ -32,6 +29,32 @@ def close_dead_runs(instance: "dg.DagsterInstance") -> list[str]:
             continue
         pid, _, started = process.partition(" ")
         if process_start(int(pid)) != started:
-            instance.report_run_failed(run, "The process of this run was killed.")
-            closed.append(run.run_id)
+            dead.append(run)
+    return dead
+
+
+def close_dead_runs(instance: "dg.DagsterInstance") -> list[str]:
+    """Marks dead runs as failed; returns their ids.
+
+    What they had not committed was never visible, and the run that follows does it anew.
+    """
+    dead = dead_runs(instance)
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run was killed.")
+    return [run.run_id for run in dead]
+
+
+def close_restored_runs(instance: "dg.DagsterInstance") -> list[str]:
+    """Marks runs as failed that worked when the restored backup was made; returns their ids."""
+    import dagster as dg
+
+    working = [
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ]
+    closed = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=working)):
+        instance.report_run_failed(run, "This run did not come along with the restored backup.")
+        closed.append(run.run_id)
     return closed

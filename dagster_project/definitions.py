@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from dagster_project.catalog_asset import catalog_asset
 from dagster_project.dbt_assets import dbt_model_assets, with_freshness
 from dagster_project.jobs import jobs, schedules
 from dagster_project.landing_assets import source_assets
@@ -45,7 +46,13 @@ def build_definitions(
         for asset in source_assets(platform, source, outcomes.get(f"int_{source.name}_outcomes"))
     ]
     return dg.Definitions(
-        assets=[*landing, *dbt, *spec_assets(platform), maintenance_asset(platform)],
+        assets=[
+            *landing,
+            *dbt,
+            *spec_assets(platform),
+            catalog_asset(platform),
+            maintenance_asset(platform),
+        ],
         jobs=jobs(platform),
         schedules=schedules(),
         sensors=all_sensors(platform.sensor_context),

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
+from dagster_project.catalog_asset import CATALOG_KEY
 from dagster_project.dead_runs import PROCESS_TAG, close_dead_runs, this_process
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
@@ -114,6 +115,7 @@ def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
         elif step.action == "build":
             keys += dbt_keys(platform, after_scoring=False)
             keys += [key for key in source_keys(platform) if key.path[0] == "ops"]
+            keys.append(CATALOG_KEY)
         elif step.action == "profile":
             keys.append(profile_key(step.subject))
         elif step.action == "account":
@@ -123,7 +125,7 @@ def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
         elif step.action == "train":
             keys += ModelKeys(step.subject).training
         elif step.action == "maintain":
-            keys.append(MAINTENANCE_KEY)
+            keys += [CATALOG_KEY, MAINTENANCE_KEY]
         else:
             keys += ModelKeys(step.subject).serving + dbt_keys(platform, after_scoring=True)
     return list(dict.fromkeys(keys))

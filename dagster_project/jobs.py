@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_project.catalog_asset import CATALOG_KEY
 from dagster_project.job_names import INGEST_JOB, MAINTENANCE_JOB, retrain_job_name
 from dagster_project.landing_assets import accounting_key, profile_key, raw_key
 from dagster_project.maintenance_asset import MAINTENANCE_KEY
@@ -29,7 +30,7 @@ def jobs(platform: Platform) -> list[Any]:
         ),
         dg.define_asset_job(
             MAINTENANCE_JOB,
-            selection=dg.AssetSelection.assets(MAINTENANCE_KEY),
+            selection=dg.AssetSelection.assets(CATALOG_KEY, MAINTENANCE_KEY),
             description="Merges small files, expires old snapshots, deletes what nothing needs.",
         ),
     ]
@@ -49,8 +50,8 @@ def schedules() -> list[dg.ScheduleDefinition]:
 
 
 def ingest_keys(platform: Platform) -> list[dg.AssetKey]:
-    """Landing, dbt and the serving side of all models."""
-    keys = source_keys(platform) + dbt_keys(platform, after_scoring=False)
+    """Catalog, landing, dbt and the serving side of all models."""
+    keys = [CATALOG_KEY, *source_keys(platform), *dbt_keys(platform, after_scoring=False)]
     for name in platform.good_specs:
         keys += ModelKeys(name).serving
     return keys + dbt_keys(platform, after_scoring=True)

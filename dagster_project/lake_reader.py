@@ -1,10 +1,13 @@
 """Read-only access to the lake for people: locked down, with tables found by bare names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
+from psycopg.conninfo import make_conninfo
 
+from dagster_project.query_check import check_query
 from dagster_project.settings import Settings
 from lakehouse.engine import attach_lake, catalog_secret_options, new_engine
 from lakehouse.errors import TidemarkError
@@ -15,9 +18,38 @@ from lakehouse.tables import SCHEMAS
 _SEARCH_PATH = ("marts", "ml", "monitoring", "ops", "intermediate", "staging", "raw")
 
 
+class LakeReader:
+    """Runs queries that only read."""
+
+    def __init__(self, engine: duckdb.DuckDBPyConnection) -> None:
+        self._engine = engine
+
+    def execute(
+        self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> duckdb.DuckDBPyConnection:
+        """The query's result, to be fetched.
+
+        Raises:
+            TidemarkError: The text is anything but queries on the lake's tables.
+            duckdb.Error: It cannot run.
+        """
+        check_query(self._engine, query)
+        try:
+            return self._engine.execute(query, parameters)
+        except RuntimeError as error:
+            # So DuckDB wraps a Ctrl-C. Its query may go on: closing would wait for its end.
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                self._engine.interrupt()
+                raise error.__cause__ from None
+            raise
+
+
 @contextmanager
-def read_only_lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads the lake and can neither write nor reach other files or hosts.
+def read_only_lake(settings: Settings) -> Iterator[LakeReader]:
+    """Reads the lake, and can neither write nor reach other files or hosts.
+
+    Three locks, one behind the other: what is no query is refused (`query_check`), the engine opens
+    no file but the lake's and takes no settings, and Postgres runs its sessions read-only.
 
     Raises:
         TidemarkError: There is no lake yet, or its catalog does not answer.
@@ -41,12 +73,12 @@ def read_only_lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         path = ",".join(f"lake.{name}" for name in _SEARCH_PATH if name in present)
         if path:
             engine.execute(f"set search_path = {quote_literal(path)}")
-        if not config.is_remote:
-            # On S3 the extension itself needs the network; there the engine stays read-only.
-            engine.execute(f"set allowed_directories = [{quote_literal(config.data_path)}]")
-            engine.execute("set enable_external_access = false")
+        engine.execute(f"set allowed_directories = [{quote_literal(config.data_path)}]")
+        engine.execute("set enable_external_access = false")
+        # Else a name that is no table could be a variable of this program.
+        engine.execute("set python_enable_replacements = false")
         engine.execute("set lock_configuration = true")
-        yield engine
+        yield LakeReader(engine)
 
 
 def attach_statement(settings: Settings) -> str:
@@ -55,8 +87,8 @@ def attach_statement(settings: Settings) -> str:
     options = catalog_secret_options(config)
     for secret in ("password", "passfile", "sslkey"):
         options.pop(secret, None)
-    names = {"database": "dbname"}
-    target = " ".join(f"{names.get(name, name)}={value}" for name, value in options.items())
+    options["dbname"] = options.pop("database")
+    target = make_conninfo(**options)
     lines = [
         "install ducklake; load ducklake; install postgres; load postgres;",
         f"attach {quote_literal('ducklake:postgres:' + target)} as lake (read_only);",

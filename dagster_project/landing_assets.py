@@ -9,6 +9,7 @@ from lakehouse.accounting import account
 from lakehouse.landing.files import list_landed
 from lakehouse.landing.ingest import ingest_files
 from lakehouse.landing.ledger import pending_files
+from lakehouse.landing.raw_table import raw_table as name_of_raw_table
 from lakehouse.profiles import profile_source
 from lakehouse.sources import Source
 
@@ -87,7 +88,7 @@ def _raw_table(platform: Platform, source: Source) -> dg.AssetsDefinition:
             [source.name],
         )
         refused = [result for result in results if result.status == "rejected"]
-        rows = lake.rows(f'select count(*) from lake.raw."{source.name}"')[0][0]  # noqa: S608
+        rows = lake.rows(f"select count(*) from {name_of_raw_table(source)}")[0][0]  # noqa: S608 - quoted
         return dg.MaterializeResult(
             metadata={
                 "files": len(results),

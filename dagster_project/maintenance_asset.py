@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from dagster_project.catalog_asset import CATALOG_KEY
 from dagster_project.platform import Platform
 from lakehouse.maintenance import maintain
 
@@ -32,6 +33,7 @@ def maintenance_asset(platform: Platform) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=MAINTENANCE_KEY,
+        deps=[CATALOG_KEY],
         group_name="operations",
         kinds={"ducklake"},
         description="Merges small files, expires old snapshots, deletes files that nothing needs.",

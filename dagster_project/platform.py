@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pydantic import SecretStr
+
 from dagster_project.job_names import INGEST_JOB, retrain_job_name
 from dagster_project.manifest import (
     features_versions,
@@ -13,6 +15,7 @@ from dagster_project.manifest import (
     read_manifest,
 )
 from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
+from lakehouse.backup.place import Place
 from lakehouse.connection import Lake, open_lake
 from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.sources import Source, load_sources
@@ -105,6 +108,18 @@ class Platform:
         settings = self.settings
         return Registry(settings.server.mlflow, settings.artifact_path, settings.lake_config)
 
+    @property
+    def place(self) -> Place:
+        """What a backup covers, or a restore fills."""
+        settings = self.settings
+        return Place(
+            lake=settings.lake_config,
+            mlflow_url=SecretStr(settings.server.mlflow),
+            dagster_url=SecretStr(settings.server.dagster),
+            lake_path=settings.lake_path,
+            landing_path=settings.landing_path,
+        )
+
     @cached_property
     def runtime(self) -> Runtime:
         """What the model assets need."""
@@ -126,6 +141,7 @@ class Platform:
             open_lake=self.lake,
             landing=settings.landing_path,
             s3=settings.s3_access,
+            landing_queue=settings.landing_queue,
             sources=self.sources,
             specs=self.good_specs,
             features_versions=self.runtime.features_versions,

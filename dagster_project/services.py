@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from dagster_project.instance import dagster_environment, write_instance_config
+from dagster_project.local_s3 import server_command, server_environment
 from dagster_project.settings import PROJECT_ROOT, Settings
 from lakehouse.errors import TidemarkError
 from lakehouse.s3 import aws_environment
@@ -38,6 +39,8 @@ class Service:
 
     def environment(self, settings: Settings) -> dict[str, str]:
         """What this server alone is told: MLflow's the access to runs' files on S3."""
+        if self.name == "s3":
+            return server_environment(settings)
         if self.name == "mlflow-ui" and settings.artifact_path.startswith("s3://"):
             return aws_environment(settings.s3_access)
         return {}
@@ -56,6 +59,13 @@ class Service:
         with socket.socket() as probe:
             probe.settimeout(0.5)
             return probe.connect_ex((self.host, self.port)) == 0
+
+
+def storage_services(settings: Settings) -> tuple[Service, ...]:
+    """What must run before the lake is opened: the local S3 server of `tidemark up --s3`."""
+    if not settings.serves_s3:
+        return ()
+    return (Service("s3", server_command(settings), "127.0.0.1", settings.s3_port),)
 
 
 def services(settings: Settings) -> tuple[Service, ...]:
@@ -129,7 +139,7 @@ def start(settings: Settings, service: Service) -> subprocess.Popen[bytes]:
         raise TidemarkError(
             f"Port {service.port}, which {service.name} needs, is taken.",
             hint="Stop what listens there (`tidemark down`, if it is this project's), or set"
-            " TIDEMARK_UI_PORT or TIDEMARK_MLFLOW_PORT.",
+            " TIDEMARK_UI_PORT, TIDEMARK_MLFLOW_PORT or TIDEMARK_S3_PORT.",
         )
     if service.socket is not None:
         service.socket.unlink(missing_ok=True)

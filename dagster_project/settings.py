@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from lakehouse.postgres import ensure_databases, running_server, server_url, sta
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _PREFIX = "TIDEMARK_"
-_DATABASES = ("tidemark_lake", "tidemark_dagster", "tidemark_mlflow")
+DATABASES = ("tidemark_lake", "tidemark_dagster", "tidemark_mlflow")
 
 
 class Settings(BaseModel):
@@ -30,6 +30,11 @@ class Settings(BaseModel):
     lake: str = Field("", description="Folder or s3:// prefix of the lake; empty: <state>/lake.")
     landing: str = Field(
         "", description="Folder or s3:// prefix where files land; empty: <state>/landing."
+    )
+    landing_queue: str | None = Field(
+        None,
+        pattern="^https?://.+/.+",
+        description="URL of an SQS queue that S3 tells of landed files; they are taken at once.",
     )
     postgres: SecretStr | None = Field(
         None, description="URL of your own Postgres server; empty: an embedded one is started."
@@ -67,11 +72,19 @@ class Settings(BaseModel):
     keep_history_days: int = Field(
         30, ge=0, description="Days for which the lake can be read as it was; models' data stay."
     )
+    keep_catalog_dumps: int = Field(
+        20,
+        ge=0,
+        description="Dumps of the lake's catalog kept, one before each dbt build; 0: none.",
+    )
     alert_webhook: SecretStr | None = Field(
         None, description="URL that alerts are posted to as JSON, besides the log."
     )
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow UI.")
+    s3_port: int = Field(
+        9000, ge=1, le=65535, description="Port of the local S3 server of `tidemark up --s3`."
+    )
     host: str = Field("127.0.0.1", description="Address that the UIs listen on.")
 
     @model_validator(mode="after")
@@ -86,6 +99,8 @@ class Settings(BaseModel):
                 " tables; leave it empty and let the bucket encrypt by default (AWS does, with"
                 " AES256), or set aws:kms"
             )
+        if self.landing_queue and not self.landing.startswith("s3://"):
+            raise ValueError("landing_queue is for a landing zone on S3 (landing = s3://...)")
         return self
 
     @property
@@ -114,6 +129,11 @@ class Settings(BaseModel):
         return self.state / "postgres"
 
     @property
+    def catalog_dump_folder(self) -> Path:
+        """Dumps of the lake's catalog, one before each dbt build."""
+        return self.state / "catalog_dumps"
+
+    @property
     def log_folder(self) -> Path:
         """Logs of the servers that `tidemark up` starts."""
         return self.state / "logs"
@@ -124,8 +144,13 @@ class Settings(BaseModel):
         if self.postgres is not None:
             return ServerUrls.on_server(self.postgres.get_secret_value())
         status = start_server(self.postgres_folder)
-        ensure_databases(server_url(status, "postgres"), _DATABASES)
-        return ServerUrls(*(server_url(status, name) for name in _DATABASES))
+        ensure_databases(server_url(status, "postgres"), DATABASES)
+        return ServerUrls(*(server_url(status, name) for name in DATABASES))
+
+    @property
+    def serves_s3(self) -> bool:
+        """Whether this is the platform of `tidemark up --s3`: its server's objects are here."""
+        return (self.state / "objects").is_dir()
 
     @property
     def postgres_runs(self) -> bool:
@@ -175,13 +200,21 @@ class ServerUrls(BaseModel):
     @classmethod
     def on_server(cls, url: str) -> "ServerUrls":
         """The databases' URLs beside the database of the given URL, created where missing."""
-        from sqlalchemy.engine import make_url
+        ensure_databases(url, DATABASES)
+        return cls(*(_beside(url, name) for name in DATABASES))
 
-        ensure_databases(url, _DATABASES)
-        base = make_url(url).set(drivername="postgresql")
-        return cls(
-            *(base.set(database=name).render_as_string(hide_password=False) for name in _DATABASES)
-        )
+
+def _beside(url: str, database: str) -> str:
+    """The URL of another database on the server; all else stays as it is written.
+
+    SQLAlchemy would write a blank in a password in a way that libpq refuses.
+
+    >>> _beside("postgres://me:a%20b@host:5433/mine?sslmode=verify-full", "other")
+    'postgresql://me:a%20b@host:5433/other?sslmode=verify-full'
+    """
+    place, mark, options = url.partition("://")[2].partition("?")
+    authority = place.partition("/")[0]
+    return f"postgresql://{authority}/{database}{mark}{options}"
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -205,6 +238,24 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         raise _explained(error, origins) from error
     return _with_absolute_paths(settings)
+
+
+def use_settings_file(file: Path, *, instead_of: Iterable[str]) -> tuple[str, ...]:
+    """Makes this process, and those that it starts, use the settings file.
+
+    Args:
+        file: The file.
+        instead_of: Settings that the environment must not give.
+
+    Returns:
+        The variables that gave them, and were taken out of the environment.
+    """
+    variables = (_PREFIX + name.upper() for name in sorted(instead_of))
+    contradicting = tuple(name for name in variables if name in os.environ)
+    for name in contradicting:
+        del os.environ[name]
+    os.environ[_PREFIX + "CONFIG"] = str(file)
+    return contradicting
 
 
 def _read_toml(file: Path, *, named: bool) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Reads what a plan needs to know, from the landing zone and the lake."""
 
+from collections import Counter
+
 from dagster_project.plan import ModelState, PlatformState
 from dagster_project.platform import Platform
 from dagster_project.unfinished import (
@@ -9,7 +11,7 @@ from dagster_project.unfinished import (
     unprofiled_sources,
 )
 from lakehouse.connection import Lake
-from lakehouse.landing.files import list_landed
+from lakehouse.landing.files import list_sources
 from lakehouse.landing.ledger import pending_files
 from ml_assets.model_versions import champion_version
 from ml_assets.scoring import count_unscored
@@ -20,10 +22,9 @@ from ml_assets.staleness import training_state
 def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
     """What is new and what is stale, as of now."""
     lake, settings = platform.lake(), platform.settings
-    pending = {
-        name: len(pending_files(lake, list_landed(settings.landing_path, name, settings.s3_access)))
-        for name in platform.sources
-    }
+    landed = list_sources(settings.landing_path, platform.sources, settings.s3_access)
+    counts = Counter(file.source for file in pending_files(lake, landed))
+    pending = {name: counts[name] for name in platform.sources}
     builds = lake.rows(
         "select load_id, manifest_hash from lake.ops.dbt_builds"
         " order by built_at desc, snapshot_id desc limit 1"

@@ -6,6 +6,7 @@ profile names has changed, as the lake's do between two of them.
 
 import json
 import os
+import re
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from lakehouse.errors import TidemarkError
 _LAKE = "DBT_TIDEMARK_LAKE"
 # dbt shows the values of variables with this prefix nowhere: not in logs, artifacts or errors.
 _SECRET = "DBT_ENV_SECRET_"  # noqa: S105 - a prefix of names
+_WORD = re.compile(r"[a-z_.]*|.{0,3}")
 
 
 def parse_environment(target_path: Path) -> dict[str, str]:
@@ -46,11 +48,26 @@ def dbt_environment(config: LakeConfig, *, target_path: Path) -> dict[str, str]:
         _LAKE: config.model_dump_json(
             exclude={"postgres_url": True, "s3": {"access_key", "secret_key"}}
         ),
-        f"{_SECRET}POSTGRES_URL": config.postgres_url.get_secret_value(),
-        # Never read: named so that dbt also hides it where an error quotes it alone.
-        f"{_SECRET}POSTGRES_PASSWORD": catalog_secret_options(config).get("password", ""),
-        f"{_SECRET}S3_ACCESS_KEY": _revealed(config.s3.access_key),
-        f"{_SECRET}S3_SECRET_KEY": _revealed(config.s3.secret_key),
+        f"{_LAKE}_POSTGRES_URL": config.postgres_url.get_secret_value(),
+        f"{_LAKE}_S3_ACCESS_KEY": _revealed(config.s3.access_key),
+        f"{_LAKE}_S3_SECRET_KEY": _revealed(config.s3.secret_key),
+        **_hidden(
+            POSTGRES_URL=config.postgres_url.get_secret_value(),
+            POSTGRES_PASSWORD=catalog_secret_options(config).get("password", ""),
+            S3_SECRET_KEY=_revealed(config.s3.secret_key),
+        ),
+    }
+
+
+def _hidden(**secrets: str) -> dict[str, str]:
+    """Variables that nobody reads: dbt hides their values in all that it says and writes.
+
+    It also does so inside of names. A secret that may be part of one, as the password `tidemark`
+    is of every model's id, would break the build: such secrets are passed empty.
+    """
+    return {
+        f"{_SECRET}{name}": "" if _WORD.fullmatch(secret) else secret
+        for name, secret in secrets.items()
     }
 
 
@@ -67,9 +84,9 @@ def lake_of_environment() -> LakeConfig:
             " lakehouse.dbt_environment.dbt_environment returns.",
         )
     settings = json.loads(os.environ[_LAKE])
-    settings["postgres_url"] = os.environ[f"{_SECRET}POSTGRES_URL"]
+    settings["postgres_url"] = os.environ[f"{_LAKE}_POSTGRES_URL"]
     for key in ("access_key", "secret_key"):
-        if secret := os.environ[f"{_SECRET}S3_{key.upper()}"]:
+        if secret := os.environ[f"{_LAKE}_S3_{key.upper()}"]:
             settings["s3"][key] = secret
     return LakeConfig.model_validate(settings)
 

@@ -21,6 +21,8 @@ _SECRET_PARTS = (
     "sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding", "target_session_attrs",
 )  # fmt: skip
 CATALOG_SECRET = "tidemark_catalog"  # noqa: S105 - the name of a secret, not its value
+# The extension's functions could write past an attachment that is read-only.
+_READ_ONLY_SESSION = {"options": "-c default_transaction_read_only=on"}
 _LOCAL_EXTENSIONS = ("postgres_scanner", "ducklake")
 _S3_EXTENSIONS = ("httpfs", "aws")
 # The engine encrypts only with the cryptography that this one brings.
@@ -138,14 +140,34 @@ def _chain_keys() -> dict[str, str]:
     return options | ({"session_token": now.token} if now.token else {})
 
 
-def attach_lake(engine: duckdb.DuckDBPyConnection, config: LakeConfig, *, read_only: bool) -> None:
-    """Attaches the lake as `lake`; a lake opened for writing is created if it is not there."""
-    _create_secret(engine, CATALOG_SECRET, "postgres", catalog_secret_options(config))
+def attach_lake(
+    engine: duckdb.DuckDBPyConnection,
+    config: LakeConfig,
+    *,
+    read_only: bool,
+    moved: bool = False,
+) -> None:
+    """Attaches the lake as `lake`; a lake opened for writing is created if it is not there.
+
+    Args:
+        engine: What `new_engine` returned.
+        config: The lake.
+        read_only: Whether to refuse writes.
+        moved: Whether the files are at the config's place although the catalog names another.
+    """
+    _create_secret(
+        engine,
+        CATALOG_SECRET,
+        "postgres",
+        catalog_secret_options(config) | (_READ_ONLY_SESSION if read_only else {}),
+    )
     options = [f"META_SECRET {CATALOG_SECRET}"]
     if read_only:
         options.append("READ_ONLY")
     else:
         options.append(f"DATA_PATH {quote_literal(config.data_path)}")
+    if moved:
+        options.append("OVERRIDE_DATA_PATH true")
     if config.encrypted and not read_only:
         options.append("ENCRYPTED")
     engine.execute(f"attach 'ducklake:postgres:' as lake ({', '.join(options)})")

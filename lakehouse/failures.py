@@ -23,6 +23,7 @@ _POSTGRES_GONE = (
     "connection refused",
     "the database system is",
 )
+_CERTIFICATE = ("certificate", "signature failure", "ssl validation failed", "ssl peer")
 _S3_ERRORS = ("error for http", "http error", "http get", "http put", "http post", "http head")
 # What a path out of the settings leads to when it is wrong, or not the user's to write.
 _UNUSABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
@@ -73,6 +74,28 @@ def _explanation_of_one(error: BaseException) -> TidemarkError | None:
         )
     if explanation := _s3_explanation(error, lowered, first_line):
         return explanation
+    if explanation := _postgres_explanation(error, lowered, first_line):
+        return explanation
+    if isinstance(error, OSError) and error.filename and error.errno in _UNUSABLE:
+        return TidemarkError(
+            f"{error.filename} cannot be used: {error.strerror}.",
+            hint="Check that path and the settings that name folders: TIDEMARK_STATE,"
+            " TIDEMARK_LAKE, TIDEMARK_LANDING, TIDEMARK_SPECS, TIDEMARK_DBT_PROJECT.",
+        )
+    return None
+
+
+def _postgres_explanation(
+    error: BaseException, lowered: str, first_line: str
+) -> TidemarkError | None:
+    """The explanation where the catalog's server is the matter."""
+    of_postgres = isinstance(error, psycopg.Error) or "postgres" in lowered
+    if of_postgres and _any_in(_CERTIFICATE, lowered):
+        return TidemarkError(
+            f"The certificate of Postgres was not accepted: {first_line}",
+            hint="Check sslmode and sslrootcert in TIDEMARK_POSTGRES: sslrootcert names the file"
+            " (PEM) of the authority that signed the server's certificate.",
+        )
     gone = isinstance(error, psycopg.OperationalError) or _any_in(_POSTGRES_GONE, lowered)
     if gone:
         return TidemarkError(
@@ -85,12 +108,6 @@ def _explanation_of_one(error: BaseException) -> TidemarkError | None:
         return TidemarkError(
             "The URL of Postgres cannot be read.",
             hint="Write TIDEMARK_POSTGRES as postgresql://user:password@host:5432/database.",
-        )
-    if isinstance(error, OSError) and error.filename and error.errno in _UNUSABLE:
-        return TidemarkError(
-            f"{error.filename} cannot be used: {error.strerror}.",
-            hint="Check that path and the settings that name folders: TIDEMARK_STATE,"
-            " TIDEMARK_LAKE, TIDEMARK_LANDING, TIDEMARK_SPECS, TIDEMARK_DBT_PROJECT.",
         )
     return None
 
@@ -106,12 +123,27 @@ def _s3_explanation(error: BaseException, lowered: str, first_line: str) -> Tide
         or (isinstance(error, duckdb.IOException) and _any_in(_S3_ERRORS, lowered))
         or library in ("botocore", "boto3", "s3transfer")
     ):
+        if _any_in(_CERTIFICATE, lowered):
+            return bad_s3_certificate(first_line)
         return TidemarkError(
             f"S3 refused or did not answer: {first_line}",
             hint="Run the command again once it does: what was not committed is done anew. If it"
             " stays, check TIDEMARK_S3_ENDPOINT and the keys.",
         )
     return None
+
+
+def bad_s3_certificate(problem: str) -> TidemarkError:
+    """The error for an https endpoint whose certificate was not accepted."""
+    return TidemarkError(
+        f"The certificate of the S3 endpoint was not accepted: {problem}",
+        hint="Set TIDEMARK_S3_CA_BUNDLE to the file (PEM) of the authority that signed it.",
+    )
+
+
+def is_certificate_error(error: BaseException) -> bool:
+    """Whether a library says that a server's certificate was not accepted."""
+    return _any_in(_CERTIFICATE, str(error).lower())
 
 
 def no_s3_keys() -> TidemarkError:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lakehouse.connection import Lake
+from lakehouse.files_lock import files_lock
 
 # A file of which a larger share is deleted is written anew without it.
 _DELETED_SHARE = 0.1
@@ -58,7 +59,8 @@ def maintain(
     """Compacts the lake's files, expires old snapshots and deletes the files that nothing needs.
 
     Every step is complete in itself: killed at any instant, the lake is consistent, and the next
-    maintenance goes on. The writer lock is held for one step at a time.
+    maintenance goes on. The writer lock is held for one step at a time. A backup that copies files
+    is waited for.
 
     Args:
         lake: The lake.
@@ -68,6 +70,17 @@ def maintain(
             write files first and commit them later: it must be longer than any run takes.
         on_progress: Told what is done, step by step.
     """
+    with files_lock(lake.config.postgres_url.get_secret_value(), "maintenance"):
+        return _maintained(lake, now, keep_history, orphans_after, on_progress)
+
+
+def _maintained(
+    lake: Lake,
+    now: datetime,
+    keep_history: timedelta,
+    orphans_after: timedelta,
+    on_progress: Callable[[str], None],
+) -> Maintenance:
     before = size_of(lake)
     on_progress("writing small commits and deletions into files")
     _call(lake, "call ducklake_flush_inlined_data('lake')")
@@ -81,10 +94,7 @@ def maintain(
         _call(lake, f"call ducklake_expire_snapshots('lake', versions => [{versions}])")
     on_progress("deleting files that nothing needs")
     removed = _call(lake, "call ducklake_cleanup_old_files('lake', cleanup_all => true)")
-    left = (now - orphans_after).isoformat()
-    orphaned = _call(
-        lake, f"call ducklake_delete_orphaned_files('lake', older_than => timestamptz '{left}')"
-    )
+    orphaned = _delete_orphans(lake, now - orphans_after)
     return Maintenance(
         before=before,
         after=size_of(lake),
@@ -92,6 +102,19 @@ def maintain(
         pinned_snapshots=pinned,
         removed_files=removed,
         orphaned_files=orphaned,
+    )
+
+
+def delete_orphans(lake: Lake, *, older_than: datetime) -> int:
+    """Deletes the files that no snapshot has and that are older; returns their number."""
+    with files_lock(lake.config.postgres_url.get_secret_value(), "maintenance"):
+        return _delete_orphans(lake, older_than)
+
+
+def _delete_orphans(lake: Lake, older_than: datetime) -> int:
+    time = older_than.isoformat()
+    return _call(
+        lake, f"call ducklake_delete_orphaned_files('lake', older_than => timestamptz '{time}')"
     )
 
 

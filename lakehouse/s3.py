@@ -1,6 +1,8 @@
 """Access to the lake's and the landing zone's buckets, for boto3 and for programs that use it."""
 
 import json
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 from lakehouse.config import S3Config
@@ -9,16 +11,20 @@ from lakehouse.errors import TidemarkError
 
 def s3_client(config: S3Config) -> Any:
     """A boto3 client for the endpoint; without keys it asks the usual AWS credential chain."""
-    import boto3
+    return aws_client("s3", config, endpoint=config.endpoint)
+
+
+def aws_client(service: str, config: S3Config, *, endpoint: str | None) -> Any:
+    """A boto3 client for a service with the keys, region and certificates of the S3 settings."""
     from botocore.config import Config
 
     access_key, secret_key = explicit_keys(config) or (None, None)
-    return boto3.client(
-        "s3",
-        endpoint_url=config.endpoint,
+    return _session().client(
+        service,
+        endpoint_url=endpoint,
         region_name=config.region,
         config=Config(
-            signature_version="s3v4",
+            signature_version="s3v4" if service == "s3" else "v4",
             # Small servers answer without the newer checksums (rclone serve s3).
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -32,6 +38,34 @@ def s3_client(config: S3Config) -> Any:
         aws_secret_access_key=secret_key,
         verify=None if config.ca_bundle is None else str(config.ca_bundle),
     )
+
+
+@cache
+def _session() -> Any:
+    """A boto3 session that reads times fast: they take three quarters of a listing otherwise."""
+    import boto3
+    from botocore.session import get_session
+
+    session = get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
+    return boto3.Session(botocore_session=session)
+
+
+def _time(value: Any) -> datetime:
+    """A time as S3 writes it in bodies (ISO 8601); botocore's own reading for all others.
+
+    >>> _time("2026-03-01T08:30:00.000Z").isoformat()
+    '2026-03-01T08:30:00+00:00'
+    >>> _time("Sun, 01 Mar 2026 08:30:00 GMT").isoformat()
+    '2026-03-01T08:30:00+00:00'
+    """
+    from botocore.utils import parse_timestamp
+
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        time: datetime = parse_timestamp(value)
+        return time
 
 
 def explicit_keys(config: S3Config) -> tuple[str, str] | None:

@@ -94,6 +94,20 @@ def remove_abandoned(parent: Path) -> int:
     return removed
 
 
+def abandoned_folders(parent: Path) -> list[Path]:
+    """The scratch folders whose owners are dead; all stay."""
+    found = []
+    for lock_file in sorted(parent.glob(f"*{_LOCK_ENDING}")):
+        try:
+            with lock_file.open("rb") as lock:
+                if _locked(lock):
+                    found.append(_folder_of(lock_file))
+        except FileNotFoundError:
+            # Its owner has just ended.
+            continue
+    return found
+
+
 def _locked(lock: IO[bytes]) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -66,8 +66,8 @@ class TableCommitter:
                 # An added file could not leave single rows out.
                 write.connection.execute(
                     f"insert into lake.{quoted(schema)}.{quoted(name)} by name"  # noqa: S608
-                    f" select * from read_parquet(?) as fresh where not exists"
-                    f" (from lake.{quoted(schema)}.{quoted(name)} as present"
+                    " select * from read_parquet(?, hive_partitioning => false) as fresh"
+                    f" where not exists (from lake.{quoted(schema)}.{quoted(name)} as present"
                     f" where {self._same_key()})",
                     [files],
                 )
@@ -76,8 +76,9 @@ class TableCommitter:
     def _rows_known(self, write: LakeWrite, table: tuple[str, str], files: list[str]) -> int:
         schema, name = table
         row = write.connection.execute(
-            f"select count(*) from read_parquet(?) as fresh where exists"  # noqa: S608
-            f" (from lake.{quoted(schema)}.{quoted(name)} as present where {self._same_key()})",
+            "select count(*) from read_parquet(?, hive_partitioning => false) as fresh"  # noqa: S608
+            f" where exists (from lake.{quoted(schema)}.{quoted(name)} as present"
+            f" where {self._same_key()})",
             [files],
         ).fetchone()
         return 0 if row is None else int(row[0])

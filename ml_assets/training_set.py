@@ -119,7 +119,7 @@ def read_training_set(lake: Lake, path: str, *, role: str | None = None) -> "pa.
         condition = "" if role is None else f"where {quoted(ROLE)} = $role"
         parameters = {"file": f"{path}/{FILE_NAME}"} | ({} if role is None else {"role": role})
         return engine.execute(
-            f"from read_parquet($file) {condition}",
+            f"from read_parquet($file, hive_partitioning => false) {condition}",
             parameters,
         ).to_arrow_table()
 

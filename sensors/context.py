@@ -17,6 +17,7 @@ class SensorContext:
         open_lake: Opens the process's lake.
         landing: Folder or s3:// prefix where files land.
         s3: Access to it.
+        landing_queue: URL of the SQS queue that S3 tells of landed files; None for none.
         sources: The declared sources by name.
         specs: The models whose specs are good.
         features_versions: By dbt model: identity of the code that it rests on.
@@ -28,6 +29,7 @@ class SensorContext:
     open_lake: Callable[[], Lake]
     landing: str
     s3: S3Config
+    landing_queue: str | None
     sources: Mapping[str, Source]
     specs: Mapping[str, ModelSpec]
     features_versions: Mapping[str, str]

@@ -50,14 +50,31 @@ class IngestDecision:
     attempts: Attempts
 
 
-def batch_name(files: Iterable[LandedFile]) -> str:
-    """A name for a set of file versions: the same set has the same name."""
+def batch_name(files: Iterable[LandedFile], *, newest_load: int) -> str:
+    """A name for a set of file versions on top of what is loaded: the same has the same name.
+
+    A file that changes back to what it once was is another batch, as its load came in between.
+    """
     identities = sorted(f"{file.bucket}|{file.key}|{file.etag}" for file in files)
-    return hashlib.sha256("\n".join(identities).encode()).hexdigest()[:20]
+    return hashlib.sha256("\n".join([str(newest_load), *identities]).encode()).hexdigest()[:20]
+
+
+def first_run_key(pending: Iterable[LandedFile], *, newest_load: int) -> str:
+    """The key of the first run that a set of file versions asks for."""
+    return _run_key(batch_name(pending, newest_load=newest_load), 1)
+
+
+def _run_key(batch: str, attempt: int) -> str:
+    return f"ingest:{batch}:{attempt}"
 
 
 def decide_ingest(
-    pending: Sequence[LandedFile], attempts: Attempts, *, running: str | None, now: datetime
+    pending: Sequence[LandedFile],
+    attempts: Attempts,
+    *,
+    newest_load: int,
+    running: str | None,
+    now: datetime,
 ) -> IngestDecision:
     """What to do about the files that the ledger does not hold.
 
@@ -68,6 +85,7 @@ def decide_ingest(
     Args:
         pending: File versions that are not in the ledger.
         attempts: What was asked for before.
+        newest_load: The ledger's newest load.
         running: Id of an ingest run that has not ended, if there is one.
         now: The time (UTC).
     """
@@ -76,9 +94,9 @@ def decide_ingest(
     if running is not None:
         reason = f"Run {running[:8]} is ingesting; {len(pending)} files wait for the next."
         return IngestDecision(None, reason, attempts)
-    batch = batch_name(pending)
+    batch = batch_name(pending, newest_load=newest_load)
     if batch != attempts.batch:
-        return IngestDecision(f"ingest:{batch}:1", "", Attempts(batch, 1, now))
+        return IngestDecision(_run_key(batch, 1), "", Attempts(batch, 1, now))
     if attempts.count > _MOST_RETRIES:
         reason = (
             f"{len(pending)} files were tried {attempts.count} times without success, among them"
@@ -90,4 +108,4 @@ def decide_ingest(
         reason = f"The last run of these {len(pending)} files failed; next try at {due:%H:%M:%S}."
         return IngestDecision(None, reason, attempts)
     again = Attempts(batch, attempts.count + 1, now)
-    return IngestDecision(f"ingest:{batch}:{again.count}", "", again)
+    return IngestDecision(_run_key(batch, again.count), "", again)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from lakehouse.landing.files import list_landed
-from lakehouse.landing.ledger import pending_files
+from lakehouse.landing.files import list_sources
+from lakehouse.landing.ledger import newest_load, pending_files
 from sensors.context import SensorContext
 from sensors.ingest_decision import Attempts, decide_ingest
 from sensors.runs import unfinished_run
@@ -29,14 +29,12 @@ def landed_files_sensor(platform: SensorContext) -> dg.SensorDefinition:
     )
     def landed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         lake = platform.open_lake()
-        pending = [
-            file
-            for source in platform.sources
-            for file in pending_files(lake, list_landed(platform.landing, source, platform.s3))
-        ]
+        landed = list_sources(platform.landing, platform.sources, platform.s3)
+        pending = pending_files(lake, landed)
         decision = decide_ingest(
             pending,
             Attempts.loads(context.cursor),
+            newest_load=newest_load(lake),
             running=unfinished_run(context.instance, platform.ingest_job),
             now=datetime.now(UTC),
         )

@@ -25,14 +25,21 @@ def post_alert(url: str, alert: Mapping[str, object]) -> bool:
             method="POST",
         )
     except ValueError:
-        _log.warning("TIDEMARK_ALERT_WEBHOOK is not a URL; the alert stands in the log only.")
-        return False
+        return _no_url()
     for attempt in range(_TRIES):
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310
                 return True
+        except (ValueError, http.client.InvalidURL):
+            # Their texts quote the URL.
+            return _no_url()
         except (OSError, http.client.HTTPException) as error:
             _log.warning("The alert webhook did not take try %d: %s", attempt + 1, error)
         if attempt + 1 < _TRIES:
             time.sleep(0.2 * 2**attempt)
+    return False
+
+
+def _no_url() -> bool:
+    _log.warning("TIDEMARK_ALERT_WEBHOOK is not a URL; the alert stands in the log only.")
     return False

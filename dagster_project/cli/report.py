@@ -4,6 +4,8 @@ from typing import Any
 
 from dagster_project.cli.output import console, print_table, shown
 from dagster_project.platform import Platform
+from lakehouse.quoting import quote_identifier
+from ml_assets.scoring import scores_table
 
 # The tables `monitoring.drift` and `ops.promotions` have them all.
 _SHOWN_WINDOWS = 12
@@ -86,7 +88,8 @@ def _scored(platform: Platform, source: str) -> int | None:
     lake, manifest = platform.lake(), platform.manifest
     counts = [
         lake.rows(
-            f'select count(distinct entity_key) from lake.ml."scores_{spec.name}"'  # noqa: S608
+            "select count(distinct entity_key)"  # noqa: S608 - quoted
+            f" from lake.ml.{quote_identifier(scores_table(spec.name))}"
         )[0][0]
         for spec in platform.good_specs.values()
         if source in _sources_of(manifest, spec.table)

@@ -1,18 +1,25 @@
 """`tidemark sql`: reads everything in the lake, writes nothing."""
 
 import csv
+import itertools
+import json as json_text
 import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated
 
 import duckdb
 import typer
 
-from dagster_project.cli.output import print_json, print_table
+from dagster_project.cli.output import plain, print_table
 from dagster_project.lake_reader import attach_statement, read_only_lake
 from dagster_project.platform import load_platform
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
+
+_FETCHED_ROWS = 1000
 
 
 class Format(StrEnum):
@@ -52,27 +59,43 @@ def sql(
             "There is no query.", hint='Write one: tidemark sql "from reviews_scored limit 5".'
         )
     text = sys.stdin.read() if query == "-" else query
-    with read_only_lake(platform.settings) as connection:
-        columns, rows = _run(connection, text)
-    if json or output is Format.json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    elif output is Format.csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows(rows)
-    else:
-        print_table("", columns, rows[:limit])
-        if len(rows) > limit:
-            print(f"{limit} of {len(rows)} rows; --limit shows more.")  # noqa: T201
-
-
-def _run(
-    connection: duckdb.DuckDBPyConnection, text: str
-) -> tuple[list[str], list[tuple[object, ...]]]:
-    try:
-        cursor = connection.execute(text)
+    with read_only_lake(platform.settings) as lake, _explained():
+        cursor = lake.execute(text)
         columns = [str(entry[0]) for entry in cursor.description or []]
-        return columns, cursor.fetchall()
+        rows = _rows(cursor)
+        if json or output is Format.json:
+            _print_json(columns, rows)
+        elif output is Format.csv:
+            writer = csv.writer(sys.stdout)
+            writer.writerow(columns)
+            writer.writerows(rows)
+        else:
+            shown = list(itertools.islice(rows, limit))
+            print_table("", columns, shown)
+            if more := sum(1 for _ in rows):
+                print(f"{limit} of {limit + more} rows; --limit shows more.")  # noqa: T201
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[Sequence[object]]:
+    """The rows, few at a time: all of them may be more than memory holds."""
+    while some := cursor.fetchmany(_FETCHED_ROWS):
+        yield from some
+
+
+def _print_json(columns: Sequence[str], rows: Iterator[Sequence[object]]) -> None:
+    """Prints what `print_json` would, row by row."""
+    end = "[]"
+    for number, row in enumerate(rows):
+        text = json_text.dumps(dict(zip(columns, row, strict=True)), default=plain, indent=1)
+        sys.stdout.write(("," if number else "[") + "\n" + textwrap.indent(text, " "))
+        end = "\n]"
+    sys.stdout.write(f"{end}\n")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
     except duckdb.CatalogException as error:
         raise TidemarkError(
             _first_lines(error),

@@ -5,7 +5,7 @@ from typing import Any
 
 from dagster_project.cli.output import JsonOption, print_json, print_pairs, print_table
 from dagster_project.platform import Platform, load_platform
-from dagster_project.services import running_pid, services
+from dagster_project.services import running_pid, services, storage_services
 from lakehouse.postgres import running_server
 from lakehouse.writer_lock import lock_holder
 
@@ -29,7 +29,7 @@ def collect(platform: Platform) -> dict[str, Any]:
     """Everything that `tidemark status` shows."""
     settings = platform.settings
     servers: dict[str, Any] = {}
-    for service in services(settings):
+    for service in (*storage_services(settings), *services(settings)):
         pid = running_pid(settings, service.name)
         servers[service.name] = f"{service.url or 'runs'} (process {pid})" if pid else "stopped"
     lake = platform.lake()

@@ -16,7 +16,7 @@ from lakehouse.landing.ledger import (
     refresh_etags,
     supersede,
 )
-from lakehouse.landing.naming import COLUMN_LIMIT
+from lakehouse.landing.limits import COLUMN_LIMIT
 from lakehouse.landing.preparation import PreparedFile
 from lakehouse.landing.raw_table import (
     add_columns,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from lakehouse.errors import TidemarkError
+from lakehouse.landing.limits import UNPACKED_FREE, UNPACKED_RATIO, mebibytes
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -22,6 +23,13 @@ _FOREIGN = {
     b"ORC": "an ORC file",
     b"Obj\x01": "an Avro file",
     b"SQLite format 3": "an SQLite database",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\xff\xfe\x00\x00": "text in UTF-32",
+    b"\x00\x00\xfe\xff": "text in UTF-32",
+    # Where these still stand after unpacking.
+    b"\x1f\x8b": "compressed twice",
+    b"\x28\xb5\x2f\xfd": "compressed twice",
 }
 
 
@@ -55,7 +63,8 @@ def open_decompressed(path: Path, compression: Compression) -> Iterator[IO[bytes
     """The file's content as a stream of bytes.
 
     Raises:
-        UnreadableFileError: Reading inside the block met a damaged or cut compressed stream.
+        UnreadableFileError: Reading inside the block met a damaged or cut compressed stream, or
+            one that holds far more than data does.
     """
     try:
         with _open(path, compression) as stream:
@@ -69,14 +78,39 @@ def open_decompressed(path: Path, compression: Compression) -> Iterator[IO[bytes
         raise _damaged(compression, error) from error
 
 
-def _open(path: Path, compression: Compression) -> Any:
-    if compression == "gzip":
-        return gzip.open(path, "rb")
-    if compression == "zstd":
-        import pyarrow as pa
+@contextmanager
+def _open(path: Path, compression: Compression) -> Iterator[Any]:
+    with path.open("rb") as packed:
+        if compression == "none":
+            yield packed
+        elif compression == "gzip":
+            with gzip.GzipFile(fileobj=packed) as stream:
+                yield _Unpacked(stream, packed)
+        else:
+            import pyarrow as pa
 
-        return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
-    return path.open("rb")
+            with pa.CompressedInputStream(pa.PythonFile(packed, "r"), "zstd") as stream:
+                yield _Unpacked(stream, packed)
+
+
+class _Unpacked:
+    """A decompressed stream that ends in an error once it holds far more than data does."""
+
+    def __init__(self, stream: Any, packed: IO[bytes]) -> None:
+        self._stream = stream
+        self._packed = packed
+        self._size = 0
+
+    def read(self, size: int) -> bytes:
+        block: bytes = self._stream.read(size)
+        self._size += len(block)
+        if self._size > UNPACKED_FREE and self._size > UNPACKED_RATIO * self._packed.tell():
+            raise UnreadableFileError(
+                f"It unpacks to more than {UNPACKED_RATIO} times its size (after"
+                f" {mebibytes(self._size)}), as decompression bombs do. If it is sound, land it"
+                " uncompressed."
+            )
+        return block
 
 
 def _damaged(compression: Compression, error: Exception) -> UnreadableFileError:

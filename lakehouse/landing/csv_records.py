@@ -10,18 +10,22 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from lakehouse.landing.limits import RECORD_LIMIT, mebibytes
 from lakehouse.landing.staging import RejectedLine
 from lakehouse.landing.whole_lines import whole_lines
 
-# A quote that is opened and never closed swallows at most this much before it is given up.
-FIELD_LIMIT = 16 << 20
+# How many characters may be read again behind stray quotes, and how many times those of the text:
+# where quotes never close, each line would read all that follow.
+_AGAIN_FREE = 16 << 20
+_AGAIN_RATIO = 4
 
 
 class Records:
     r"""The records of a CSV text with the lines they start on.
 
     A record that cannot be split comes as a rejected line: its first physical line, after which
-    the reading starts anew, so that a stray quote costs one line and not all that follow.
+    the reading starts anew, so that a stray quote costs one line and not all that follow. Where
+    that has happened too often, all lines of the record are rejected.
 
     Args:
         blocks: The text in UTF-8 with line ends `\n` or `\r\n`; other bytes than UTF-8 become
@@ -38,6 +42,7 @@ class Records:
         self._again: deque[str] = deque()
         self._current: list[str] = []
         self._line = 1
+        self._size = self._read = self._read_again = 0
         self._records = self._split()
 
     @property
@@ -48,7 +53,7 @@ class Records:
     @property
     def size(self) -> int:
         """The present record's number of characters."""
-        return sum(map(len, self._current))
+        return self._size
 
     def __iter__(self) -> Iterator[tuple[list[str] | RejectedLine, int]]:
         return self._records
@@ -59,26 +64,40 @@ class Records:
                 for fields in csv.reader(self._feed(), delimiter=self._delimiter, strict=True):
                     yield fields, self._line
                     self._line += len(self._current)
-                    self._current.clear()
+                    self._start_record()
             except csv.Error as error:
-                first = self._current[0].rstrip("\r\n")
-                yield RejectedLine(self._line, first, f"not CSV: {error}"), self._line
-                self._again.extendleft(reversed(self._current[1:]))
-                self._line += 1
-                self._current.clear()
+                yield from self._rejected(f"not CSV: {error}")
             else:
                 return
+
+    def _rejected(self, reason: str) -> Iterator[tuple[RejectedLine, int]]:
+        broken = self._current[:1]
+        following = self._current[1:]
+        self._read_again += self._size
+        if self._read_again > _AGAIN_FREE + _AGAIN_RATIO * self._read:
+            broken, following = self._current, []
+        self._again.extendleft(reversed(following))
+        self._start_record()
+        for line in broken:
+            yield RejectedLine(self._line, line.rstrip("\r\n"), reason), self._line
+            self._line += 1
+
+    def _start_record(self) -> None:
+        self._current = []
+        self._size = 0
 
     def _feed(self) -> Iterator[str]:
         while self._again:
             yield self._fed(self._again.popleft())
         for line in self._lines:
+            self._read += len(line)
             yield self._fed(line)
 
     def _fed(self, line: str) -> str:
         self._current.append(line)
-        if isinstance(line, _OverlongLine):
-            raise csv.Error("the line is too long")
+        self._size += len(line)
+        if isinstance(line, _OverlongLine) or self._size > RECORD_LIMIT:
+            raise csv.Error(f"longer than {mebibytes(RECORD_LIMIT)}")
         return line
 
 
@@ -100,7 +119,7 @@ def _lines(blocks: Iterable[bytes]) -> Iterator[str]:
 @contextmanager
 def long_fields() -> Iterator[None]:
     """Lets fields be long inside the block; the csv module knows one limit for the process."""
-    before = csv.field_size_limit(FIELD_LIMIT)
+    before = csv.field_size_limit(RECORD_LIMIT)
     try:
         yield
     finally:

@@ -71,12 +71,12 @@ def detect(path: Path, name: str) -> Detection:
         if kind := foreign_kind(sample):
             raise UnreadableFileError(f"It is {kind}, which cannot be read.")
         mark = byte_order_mark(sample)
+        # Before the rest is read for its encoding, which takes as long as the file is.
+        _text(sample, mark, encoding_of(sample, at_end=False) or "utf-8")
         encoding = _encoding(sample, stream)
-    text = b"".join(as_utf8([sample[len(mark) :]], encoding)).decode(errors="replace")
+    text = _text(sample, mark, encoding)
     if not text:
         return Detection(format="empty", compression=compression)
-    if len(text) - len(text.translate(_CONTROLS)) > _CONTROL_SHARE * len(text):
-        raise UnreadableFileError("It is neither text nor Parquet: a binary file of another kind.")
     form = text_format(text, name)
     return Detection(
         format=form,
@@ -87,6 +87,14 @@ def detect(path: Path, name: str) -> Detection:
         # Spreadsheets of old write carriage returns alone.
         line_end="\r" if form == "csv" and "\n" not in text and "\r" in text else "\n",
     )
+
+
+def _text(sample: bytes, mark: bytes, encoding: Encoding) -> str:
+    """The sample as text; raises if it has too many control characters to be any."""
+    text = b"".join(as_utf8([sample[len(mark) :]], encoding)).decode(errors="replace")
+    if len(text) - len(text.translate(_CONTROLS)) > _CONTROL_SHARE * len(text):
+        raise UnreadableFileError("It is neither text nor Parquet: a binary file of another kind.")
+    return text
 
 
 def _encoding(sample: bytes, stream: IO[bytes]) -> Encoding:

@@ -3,7 +3,7 @@
 import logging
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -52,8 +52,16 @@ class LandedFile:
 
 def list_landed(landing: str, source: str, s3: S3Config) -> list[LandedFile]:
     """The files below `<landing>/<source>/`, by key; hidden and temporary files do not count."""
+    return list_sources(landing, [source], s3)
+
+
+def list_sources(landing: str, sources: Iterable[str], s3: S3Config) -> list[LandedFile]:
+    """The files of all these sources by key, in one listing; as `list_landed` for each."""
     root = landing.rstrip("/")
-    found = _listed_s3(root, source, s3) if root.startswith("s3://") else _listed(root, source)
+    if root.startswith("s3://"):
+        found = _listed_s3(root, sources, s3)
+    else:
+        found = (file for source in sources for file in _listed(root, source))
     return sorted(found, key=lambda file: file.key)
 
 
@@ -93,11 +101,11 @@ def _is_unicode(name: str) -> bool:
     return True
 
 
-def _listed_s3(root: str, source: str, s3: S3Config) -> Iterator[LandedFile]:
-    for item in RemoteLanding(root, s3).objects(source):
+def _listed_s3(root: str, sources: Iterable[str], s3: S3Config) -> Iterator[LandedFile]:
+    for item in RemoteLanding(root, s3).objects(*sources):
         if _counts(item.key):
             yield LandedFile(
-                source=source,
+                source=item.key.partition("/")[0],
                 bucket=root,
                 key=item.key,
                 etag=item.etag,
@@ -108,10 +116,9 @@ def _listed_s3(root: str, source: str, s3: S3Config) -> Iterator[LandedFile]:
 
 def _counts(key: str) -> bool:
     """Whether the key names a finished file, not a folder, a hidden or a temporary one."""
-    parts = PurePosixPath(key).parts
     return not (
         key.endswith("/")
-        or any(part.startswith(".") for part in parts)
+        or any(part.startswith(".") for part in key.split("/"))
         or key.lower().endswith(_TEMPORARY_ENDINGS)
     )
 

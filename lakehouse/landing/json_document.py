@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from lakehouse.landing.json_rows import stage_json
+from lakehouse.landing.limits import RECORD_LIMIT, mebibytes
 from lakehouse.landing.staging import RejectedLine, Staging
 
 _CHUNK = 32 << 20
-VALUE_LIMIT = 64 << 20
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|"|[\[{\]}]', re.DOTALL)
 
 
 class BrokenDocumentError(Exception):
@@ -63,7 +64,7 @@ def _stage(
     return len(texts)
 
 
-def json_values(blocks: Iterable[bytes], limit: int = VALUE_LIMIT) -> Iterator[str]:
+def json_values(blocks: Iterable[bytes], limit: int = RECORD_LIMIT) -> Iterator[str]:
     """The texts of the records of a JSON document: top-level values, arrays opened.
 
     Raises:
@@ -123,19 +124,23 @@ class _Text:
             end = self._end_of_value()
             # A number at the end of the part may go on in the next block.
             if end is not None and (end < len(self._part) or not self._grow()):
+                if end - self._at > self._limit:
+                    raise self.broken(f"longer than {mebibytes(self._limit)}")
                 value = self._part[self._at : end]
                 self._at = end
                 return value
             if end is None and len(self._part) - self._at > self._limit:
-                raise self.broken(f"not JSON, or longer than {self._limit >> 20} MiB")
+                raise self.broken(f"not JSON, or longer than {mebibytes(self._limit)}")
             if end is None and not self._grow():
                 raise self.broken("not valid JSON from here to the end")
 
     def _end_of_value(self) -> int | None:
         try:
             return self._scan(self._part, self._at)[1]
-        except (json.JSONDecodeError, RecursionError):
+        except json.JSONDecodeError:
             return None
+        except RecursionError:
+            return _end_of_nested(self._part, self._at)
 
     def _grow(self) -> bool:
         """Takes in as much again as there is, so that a long value is not scanned too often."""
@@ -155,6 +160,22 @@ class _Text:
 
     def broken(self, reason: str) -> BrokenDocumentError:
         return BrokenDocumentError(self._part[self._at : self._at + 4000], reason)
+
+
+def _end_of_nested(text: str, start: int) -> int | None:
+    """The end of a value nested too deep for Python's reader, by its brackets alone."""
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text, start):
+        part = match[0]
+        if part == '"':
+            return None
+        if part in "[{":
+            depth += 1
+        elif part in "]}":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+    return None
 
 
 def _end_of_blanks(text: str, start: int) -> int:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakehouse.landing.json_rows import stage_json
+from lakehouse.landing.limits import RECORD_LIMIT, mebibytes
 from lakehouse.landing.staging import RejectedLine, Staging
-from lakehouse.landing.whole_lines import LINE_LIMIT, whole_lines
+from lakehouse.landing.whole_lines import whole_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # A chunk is parsed at once and becomes one staged file: some hundred MB of memory at most.
 _CHUNK = 64 << 20
+_CHUNK_LINES = 1 << 18
 
 
 def stage_json_lines(
@@ -34,13 +36,16 @@ def stage_json_lines(
     size = done = 0
 
     def stage() -> None:
-        stage_json(
-            staging,
-            pa.concat_arrays(texts),
-            pa.concat_arrays(numbers),
-            columns=columns,
-            encoding=encoding,
-        )
+        all_texts, all_numbers = pa.concat_arrays(texts), pa.concat_arrays(numbers)
+        # Short lines would be many millions.
+        for start in range(0, len(all_texts), _CHUNK_LINES):
+            stage_json(
+                staging,
+                all_texts.slice(start, _CHUNK_LINES),
+                all_numbers.slice(start, _CHUNK_LINES),
+                columns=columns,
+                encoding=encoding,
+            )
 
     for piece in whole_lines(blocks):
         if piece.overlong:
@@ -72,5 +77,5 @@ def _lines(data: bytes) -> "pa.LargeBinaryArray":
 
 
 def _overlong(start: bytes, number: int) -> RejectedLine:
-    reason = f"longer than {LINE_LIMIT >> 20} MiB"
+    reason = f"longer than {mebibytes(RECORD_LIMIT)}"
     return RejectedLine(number, start.decode(errors="replace"), reason)

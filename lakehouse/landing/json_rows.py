@@ -6,14 +6,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakehouse.landing.exact_numbers import may_be_inexact, unmarked, with_marked_numbers
+from lakehouse.landing.limits import COLUMN_LIMIT, NAME_LIMIT
 from lakehouse.landing.naming import fold, raw_name
-from lakehouse.landing.staging import TEXT_LIMIT, RejectedLine, Staging, registered
+from lakehouse.landing.staging import (
+    TEXT_LIMIT,
+    RejectedLine,
+    Staging,
+    check_width,
+    registered,
+)
 from lakehouse.quoting import quote_literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLANKS = "e' \\t\\r\\n'"
+# An object's keys. What is none is not tried: an error takes the engine longer than many objects.
+_KEYS_OF_TEXT = (
+    "case when starts_with(text, '{') or regexp_matches(text, '^[ \\t\\r\\n]*\\{')"
+    " then try(json_keys(text)) end"
+)
+# Of the keys of an object: one cannot name a column; two mean the same one.
+_UNUSABLE = (
+    "(coalesce(len(list_filter(keys,"
+    f" lambda key: length(key) > {NAME_LIMIT} or contains(key, chr(0)))), 0) > 0)"
+)
+_CONFLICTING = (
+    "coalesce(len(list_distinct(list_transform(keys,"
+    " lambda key: map($keys::varchar[], $columns::varchar[])[key]))) < len(keys), false)"
+)
 
 
 @dataclass(frozen=True)
@@ -21,14 +42,20 @@ class _Keys:
     """The keys of a chunk's objects.
 
     Attributes:
-        by_column: The keys that fill each raw column; several where they differ only by case.
-        conflicting: Key lists in which two keys would fill one column.
-        all_objects: Whether every text of the chunk is a JSON object with keys.
+        columns: The raw column that each key fills; several keys where they differ only by case.
+        all_rows: Whether every text of the chunk is a JSON object that can be a row.
     """
 
-    by_column: dict[str, list[str]]
-    conflicting: list[list[str]]
-    all_objects: bool
+    columns: dict[str, str]
+    all_rows: bool
+
+    @property
+    def by_column(self) -> dict[str, list[str]]:
+        """The keys that fill each raw column."""
+        found: dict[str, list[str]] = {}
+        for key, column in self.columns.items():
+            found.setdefault(column, []).append(key)
+        return found
 
 
 def stage_json(
@@ -91,8 +118,8 @@ def _stage_valid(
         keys, inexact = _keys(staging, columns)
     with registered(staging.engine, _batches(_with_marks(texts, lines, inexact))):
         relation = "chunk"
-        if not keys.all_objects:
-            _judge(staging, keys)
+        if not keys.all_rows:
+            _judge(staging)
             _reject(staging)
             relation = "(select * from judged where reason is null)"
         _add_rows(staging, keys, relation=relation, any_marked=bool(inexact))
@@ -119,51 +146,71 @@ def _with_marks(texts: "pa.LargeStringArray", lines: "pa.Array", inexact: list[i
 
 def _keys(staging: Staging, columns: tuple[str, ...]) -> tuple[_Keys, list[int]]:
     """The keys of the chunk, and the lines with numbers that need care."""
-    found = staging.engine.execute(
+    engine = staging.engine
+    engine.execute(
         f"""
-        select try(json_keys(text)) as keys, min(_line) as first,
-            list(_line) filter ({may_be_inexact("text")})
-        from chunk group by keys order by first
+        create or replace temp table key_lists as
+        select {_KEYS_OF_TEXT} as keys, min(_line) as first,
+            list(_line) filter ({may_be_inexact("text")}) as inexact
+        from chunk group by keys
         """  # noqa: S608 - a constant
-    ).fetchall()
-    by_column: dict[str, dict[str, None]] = {column: {} for column in columns}
-    names: dict[str, str] = {}
-    conflicting = []
-    for key_list, *_ in found:
-        filled = [_column(key, names, columns) for key in key_list or ()]
-        for key, column in zip(key_list or (), filled, strict=True):
-            by_column.setdefault(column, {})[key] = None
-        if len(set(filled)) < len(filled):
-            conflicting.append(key_list)
-    keys = _Keys(
-        by_column={column: list(keys) for column, keys in by_column.items() if keys},
-        conflicting=conflicting,
-        all_objects=not conflicting and all(key_list for key_list, *_ in found),
     )
-    return keys, [line for *_, inexact in found for line in inexact or ()]
+    found = _columns_of_keys(staging, columns)
+    # Few, where the lists of all objects are few; to look at each object would take far longer.
+    engine.execute(
+        f"""
+        create or replace temp table bad_keys as select keys, case
+            when {_UNUSABLE}
+                then 'a name with a NUL character or more than {NAME_LIMIT} characters'
+            else 'two keys mean the same column'
+            end as problem
+        from key_lists where {_UNUSABLE} or {_CONFLICTING}
+        """,  # noqa: S608 - constants
+        {"keys": list(found), "columns": list(found.values())},
+    )
+    not_rows = engine.execute(
+        "select count(*) from key_lists where coalesce(len(keys), 0) = 0"
+        " or keys in (select keys from bad_keys)"
+    ).fetchone()
+    inexact = engine.execute("select unnest(inexact) from key_lists").fetchnumpy()
+    lines: list[int] = next(iter(inexact.values())).tolist()
+    return _Keys(found, all_rows=not_rows == (0,)), lines
 
 
-def _column(key: str, names: dict[str, str], columns: tuple[str, ...]) -> str:
-    name = raw_name(key, columns)
-    return names.setdefault(fold(name), name)
+def _columns_of_keys(staging: Staging, columns: tuple[str, ...]) -> dict[str, str]:
+    """The raw column of each key, the declared ones first, the others as they appear."""
+    keys = staging.engine.execute(
+        f"""
+        select key from (
+            select unnest(keys) as key, generate_subscripts(keys, 1) as place, first
+            from key_lists where not {_UNUSABLE}
+        ) group by key order by min((first, place))
+        """  # noqa: S608 - a constant
+    )
+    names = {fold(column): column for column in columns}
+    found: dict[str, str] = {}
+    while some := keys.fetchmany(COLUMN_LIMIT):
+        for (key,) in some:
+            name = raw_name(key, columns)
+            found[key] = names.setdefault(fold(name), name)
+        check_width(len(names))
+    places = {column: place for place, column in enumerate(names.values())}
+    return dict(sorted(found.items(), key=lambda item: places[item[1]]))
 
 
-def _judge(staging: Staging, keys: _Keys) -> None:
+def _judge(staging: Staging) -> None:
     """Puts the chunk with the reason for each text that cannot be a row into `judged`."""
     staging.engine.execute(
         f"""
-        create or replace temp table judged as select *, case
-            when json_valid(text) then case
-                when json_type(text) <> 'OBJECT' then 'not a JSON object'
-                when list_contains($conflicting::varchar[][], json_keys(text))
-                    then 'two keys mean the same column'
-                end
+        create or replace temp table judged as
+        select text, _line, marked, case
+            when json_valid(text)
+                then if(json_type(text) <> 'OBJECT', 'not a JSON object', problem)
             when trim(text, {_BLANKS}) = '' then 'blank line'
             else 'not valid JSON'
             end as reason
-        from chunk
-        """,  # noqa: S608 - a constant
-        {"conflicting": keys.conflicting},
+        from (select *, {_KEYS_OF_TEXT} as keys from chunk) left join bad_keys using (keys)
+        """  # noqa: S608 - a constant
     )
 
 
@@ -178,9 +225,10 @@ def _reject(staging: Staging) -> None:
 
 def _add_rows(staging: Staging, keys: _Keys, *, relation: str, any_marked: bool) -> None:
     """Adds the rows; the first key of each column is read in one pass over the text."""
-    firsts = {found[0]: "VARCHAR" for found in keys.by_column.values() if found[0]}
+    by_column = keys.by_column
+    firsts = {found[0]: "VARCHAR" for found in by_column.values() if found[0]}
     selected = {}
-    for column, found in keys.by_column.items():
+    for column, found in by_column.items():
         value = f"coalesce({', '.join(_value(key, firsts) for key in found)})"
         selected[column] = (
             f"case when marked then {unmarked(value)} else {value} end" if any_marked else value

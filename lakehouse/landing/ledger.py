@@ -11,11 +11,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import duckdb
 
 from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The ledger as it was at a snapshot: its newest load, and the newest ETag of each file."""
+
+    snapshot_id: int
+    newest_load: int
+    etags: Mapping[tuple[str, str], str]
+
+
+_read: WeakKeyDictionary[Lake, _Read] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -62,13 +75,37 @@ class LedgerEntry:
 
 
 def pending_files(lake: Lake, files: Sequence[LandedFile]) -> list[LandedFile]:
-    """The files whose present version the ledger does not know, in the given order."""
-    known = known_versions(lake, files)
-    return [file for file in files if not _is_known(file, known.get((file.bucket, file.key)))]
+    """The files whose present version the ledger does not know, in the given order.
+
+    While nobody commits, the ledger is read once: the sensor asks every few seconds.
+    """
+    if not files:
+        return []
+    known = _as_it_is(lake).etags
+    return [file for file in files if known.get((file.bucket, file.key)) != file.etag]
 
 
-def _is_known(file: LandedFile, version: KnownVersion | None) -> bool:
-    return version is not None and version.etag == file.etag
+def newest_load(lake: Lake) -> int:
+    """The id of the ledger's newest load, or 0; read as rarely as `pending_files` reads."""
+    return _as_it_is(lake).newest_load
+
+
+def _as_it_is(lake: Lake) -> _Read:
+    # The snapshot first: a commit in between makes the next look read again, never the reverse.
+    snapshot_id = lake.snapshot_id()
+    read = _read.get(lake)
+    if read is None or read.snapshot_id != snapshot_id:
+        rows = lake.rows(
+            "select bucket, file, max(load_id), arg_max(etag, load_id) from lake.ops.file_ledger"
+            " group by bucket, file"
+        )
+        read = _Read(
+            snapshot_id,
+            max((int(load_id) for _, _, load_id, _ in rows), default=0),
+            {(bucket, key): etag for bucket, key, _, etag in rows},
+        )
+        _read[lake] = read
+    return read
 
 
 def known_versions(lake: Lake, files: Iterable[LandedFile]) -> dict[tuple[str, str], KnownVersion]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+from lakehouse.landing.compression import UnreadableFileError
+from lakehouse.landing.limits import COLUMN_LIMIT, NAME_LIMIT
+
 PLATFORM_COLUMNS = ("_file", "_line", "_loaded_at", "_load_id")
 # Beside the platform's: pseudo columns, and those that DuckLake adds to inlined rows.
 RESERVED = frozenset(
     (*PLATFORM_COLUMNS, "rowid", "row_id", "snapshot_id", "begin_snapshot", "end_snapshot")
 )
-# A file that uses values as names would otherwise make a column of each.
-COLUMN_LIMIT = 1000
 _ASCII_LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
 
@@ -39,9 +40,20 @@ def raw_name(found: str, declared: Iterable[str]) -> str:
 def raw_names(found: Sequence[str], declared: Sequence[str]) -> list[str]:
     """The raw columns for the names in a file's header; a name's repetitions get a number.
 
+    Raises:
+        UnreadableFileError: There are too many names, or one is too long.
+
     >>> raw_names(["Text", "extra", "text", "Extra"], ["text"])
     ['text', 'extra', 'text_2', 'Extra_2']
     """
+    if len(found) > COLUMN_LIMIT:
+        raise UnreadableFileError(
+            f"It has more than {COLUMN_LIMIT} columns ({len(found):,}); are its names values?"
+        )
+    if (longest := max(map(len, found), default=0)) > NAME_LIMIT:
+        raise UnreadableFileError(
+            f"A column's name has {longest:,} characters; {NAME_LIMIT} are possible."
+        )
     names: list[str] = []
     taken: set[str] = set()
     for name in (raw_name(name, declared) for name in found):

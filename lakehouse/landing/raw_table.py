@@ -12,6 +12,9 @@ from lakehouse.landing.naming import PLATFORM_COLUMNS, fold
 from lakehouse.quoting import quote_identifier
 from lakehouse.sources import Source
 
+# DuckLake writes few rows into its catalog instead of a file; a value of 16 MiB takes that half a
+# minute.
+_INLINED_BYTES = 1 << 20
 _PLATFORM_TYPES = {
     "_file": "varchar",
     "_line": "bigint",
@@ -138,11 +141,14 @@ def _insert(
 ) -> int:
     if not files:
         return 0
+    large = _is_large(files)
+    if large:
+        connection.execute("set ducklake_default_data_inlining_row_limit = 0")
     inserted = connection.execute(
         f"""
         insert into {target} by name
         select {columns}, $loaded_at::timestamptz as _loaded_at
-        from read_parquet($files, union_by_name = true)
+        from read_parquet($files, union_by_name = true, hive_partitioning = false)
         join (select unnest($keys) as _file, unnest($loads) as _load_id) using (_file)
         """,  # noqa: S608 - quoted
         {
@@ -152,7 +158,13 @@ def _insert(
             "loads": list(load_ids.values()),
         },
     ).fetchone()
+    if large:
+        connection.execute("reset ducklake_default_data_inlining_row_limit")
     return int(inserted[0]) if inserted else 0
+
+
+def _is_large(files: Sequence[Path]) -> bool:
+    return sum(file.stat().st_size for file in files) > _INLINED_BYTES
 
 
 def check_inserted(inserted: int, expected: int, what: str) -> None:

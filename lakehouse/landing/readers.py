@@ -41,11 +41,18 @@ def stage_file(
     staging = Staging(engine=engine, folder=folder, key=key)
     try:
         _stage(staging, path, detection, source.columns)
+    except duckdb.OutOfMemoryException as error:
+        # To be tried again by whoever raises the limit: the other files must not wait for that.
+        raise UnreadableFileError(
+            "It needs more memory than TIDEMARK_MEMORY_LIMIT allows"
+            f" ({_memory_limit(engine)}). Raise it and land the file again, or land it in parts."
+        ) from error
     except duckdb.Error as error:
-        # A full disk or memory says nothing about the file.
-        if isinstance(error, duckdb.OutOfMemoryException) or explanation_of(error):
+        # A full disk says nothing about the file.
+        if explanation_of(error):
             raise
-        reason = str(error).splitlines()[0]
+        # Where the scratch folder is concerns nobody.
+        reason = str(error).splitlines()[0].replace(f"{path.parent}/", "")
         raise UnreadableFileError(f"It cannot be read as {detection}: {reason}") from error
     return staging.finished()
 
@@ -63,6 +70,11 @@ def _stage(staging: Staging, path: Path, detection: Detection, columns: tuple[st
         stage_json_document(staging, blocks, columns=columns, encoding=detection.encoding)
     else:
         stage_csv(staging, blocks, columns=columns, detection=detection)
+
+
+def _memory_limit(engine: duckdb.DuckDBPyConnection) -> str:
+    row = engine.execute("select current_setting('memory_limit')").fetchone()
+    return str(row[0]) if row else "unknown"
 
 
 def _plain(path: Path, detection: Detection, folder: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lakehouse.config import S3Config
 from lakehouse.errors import TidemarkError
+from lakehouse.failures import bad_s3_certificate, is_certificate_error
 from lakehouse.s3 import s3_client, split_s3_path, upload_arguments
 
 _CONTENT_HASH = "tidemark-sha256"
@@ -36,19 +37,46 @@ class RemoteLanding:
         self._start = f"{prefix}/" if prefix else ""
         self._client: Any = s3_client(s3)
 
-    def objects(self, folder: str) -> Iterator[RemoteObject]:
-        """The objects whose keys start with the folder and a slash."""
+    def objects(self, *folders: str) -> Iterator[RemoteObject]:
+        """The objects below the folders, in one listing that passes over what lies between them.
+
+        A page of 1,000 keys is one request, so folders side by side cost as much as one folder;
+        what else the zone holds costs one more request for each gap longer than a page.
+        """
+        # As S3 orders keys: by their bytes.
+        wanted = sorted((f"{self._start}{folder}/" for folder in folders), key=str.encode)
+        while wanted:
+            for page in self._pages_from(wanted[0]):
+                inside = True
+                for item in page:
+                    while wanted and _is_behind(item["Key"], wanted[0]):
+                        del wanted[0]
+                    if not wanted:
+                        return
+                    inside = item["Key"].startswith(wanted[0])
+                    if inside:
+                        yield self._object(item)
+                if not inside:
+                    break
+            else:
+                return
+
+    def _pages_from(self, prefix: str) -> Iterator[list[dict[str, Any]]]:
+        """The listing's pages from the first key with the prefix on."""
         with self._explained():
-            pages = self._client.get_paginator("list_objects_v2")
-            prefix = f"{self._start}{folder}/"
-            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
-                for item in page.get("Contents", []):
-                    yield RemoteObject(
-                        key=item["Key"].removeprefix(self._start),
-                        etag=item["ETag"].strip('"'),
-                        size=item["Size"],
-                        modified_at=item["LastModified"].astimezone(UTC),
-                    )
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._start, StartAfter=prefix
+            )
+            for page in pages:
+                yield page.get("Contents", [])
+
+    def _object(self, item: dict[str, Any]) -> RemoteObject:
+        return RemoteObject(
+            key=item["Key"].removeprefix(self._start),
+            etag=item["ETag"].strip('"'),
+            size=item["Size"],
+            modified_at=item["LastModified"].astimezone(UTC),
+        )
 
     def upload(self, path: Path, key: str) -> None:
         """Uploads the file, unless the key holds an upload of the same content."""
@@ -109,10 +137,17 @@ class RemoteLanding:
         try:
             yield
         except (BotoCoreError, ClientError, S3UploadFailedError) as error:
+            if is_certificate_error(error):
+                raise bad_s3_certificate(str(error)) from error
             raise TidemarkError(
                 f"S3 refused or did not answer for the landing zone {self._root}: {error}",
                 hint="Check TIDEMARK_LANDING, TIDEMARK_S3_ENDPOINT and the S3 keys.",
             ) from error
+
+
+def _is_behind(key: str, prefix: str) -> bool:
+    """Whether the key comes after all keys with the prefix."""
+    return key.encode() > prefix.encode() and not key.startswith(prefix)
 
 
 def _status(error: Any) -> int:

@@ -10,7 +10,14 @@ import duckdb
 
 from lakehouse.config import LakeConfig
 from lakehouse.landing.compression import UnreadableFileError
-from lakehouse.landing.naming import COLUMN_LIMIT, fold
+from lakehouse.landing.limits import (
+    COLUMN_LIMIT,
+    REJECTED_FREE,
+    REJECTED_SHARE,
+    SPILL_LIMIT,
+    mebibytes,
+)
+from lakehouse.landing.naming import fold
 from lakehouse.quoting import quote_identifier, quote_literal
 
 if TYPE_CHECKING:
@@ -73,10 +80,7 @@ class Staging:
         """
         for column in columns:
             self._columns.setdefault(fold(column), column)
-        if len(self._columns) > COLUMN_LIMIT:
-            raise UnreadableFileError(
-                f"It has more than {COLUMN_LIMIT} columns; are its keys values?"
-            )
+        check_width(len(self._columns))
         selected = [f"{sql} as {quote_identifier(name)}" for name, sql in columns.items()]
         target = self.folder / f"rows_{len(self._rows):06d}.parquet"
         self._loaded += self._copy([*selected, "_line"], relation, target)
@@ -103,6 +107,12 @@ class Staging:
             target = self.folder / f"rejected_{len(self._rejected):06d}.parquet"
             self._rejected_lines += self._copy(["_line", "text", "reason"], "chunk", target)
         self._rejected.append(target)
+        newest, total = lines[-1], self._rejected_lines + self._loaded
+        if self._rejected_lines > max(REJECTED_FREE, REJECTED_SHARE * total):
+            raise UnreadableFileError(
+                f"{self._rejected_lines:,} of its first {total:,} lines cannot be read; line"
+                f" {newest.line:,}: {newest.reason}."
+            )
 
     def _copy(self, selected: list[str], relation: str, target: Path) -> int:
         file = f"{quote_literal(self.key)} as _file"
@@ -122,6 +132,12 @@ class Staging:
             loaded=self._loaded,
             rejected_lines=self._rejected_lines,
         )
+
+
+def check_width(columns: int) -> None:
+    """Raises if a file has more columns than a raw table may get."""
+    if columns > COLUMN_LIMIT:
+        raise UnreadableFileError(f"It has more than {COLUMN_LIMIT} columns; are its keys values?")
 
 
 @contextmanager
@@ -147,6 +163,7 @@ def staging_engine(config: LakeConfig, folder: Path) -> duckdb.DuckDBPyConnectio
             "memory_limit": config.memory_limit,
             "threads": str(config.threads),
             "temp_directory": str(folder),
+            "max_temp_directory_size": mebibytes(SPILL_LIMIT),
             "autoinstall_known_extensions": "false",
         },
     )

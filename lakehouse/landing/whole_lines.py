@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-LINE_LIMIT = 64 << 20
+from lakehouse.landing.limits import RECORD_LIMIT
+
 _KEPT_OF_OVERLONG = 4000
 
 
@@ -14,7 +15,7 @@ class Piece(NamedTuple):
     overlong: bool = False
 
 
-def whole_lines(blocks: Iterable[bytes], limit: int = LINE_LIMIT) -> Iterator[Piece]:
+def whole_lines(blocks: Iterable[bytes], limit: int = RECORD_LIMIT) -> Iterator[Piece]:
     r"""Pieces of whole lines; of a line over the limit only a start is kept.
 
     Memory stays bounded by the limit, whatever the text.
@@ -30,6 +31,11 @@ def whole_lines(blocks: Iterable[bytes], limit: int = LINE_LIMIT) -> Iterator[Pi
             _, ended, fresh = block.partition(b"\n")
             skipping = not ended
         data = rest + fresh
+        # Only the line that began in an earlier block can be over the limit.
+        first = data.find(b"\n") + 1
+        if rest and first > limit:
+            yield Piece(data[:_KEPT_OF_OVERLONG], overlong=True)
+            data = data[first:]
         cut = data.rfind(b"\n") + 1
         if cut:
             yield Piece(data[:cut])

@@ -57,7 +57,8 @@ def build_reference(
     with file_engine(lake.config) as engine:
         segments = _segments(engine, spec, file)
         newest = engine.execute(
-            f"select max({quoted(spec.event_time)}::timestamptz) from read_parquet($file)",  # noqa: S608
+            f"select max({quoted(spec.event_time)}::timestamptz)"  # noqa: S608
+            " from read_parquet($file, hive_partitioning => false)",
             {"file": file},
         ).fetchall()[0][0]
         reference = ModelReference(
@@ -90,7 +91,8 @@ def _segments(
     found: dict[str, tuple[str, ...]] = {}
     for column in spec.segments:
         rows = engine.execute(
-            f"select {segment_expression(column)} from read_parquet($file)"  # noqa: S608
+            f"select {segment_expression(column)}"  # noqa: S608
+            " from read_parquet($file, hive_partitioning => false)"
             f" where {quoted(ROLE)} = 'train' group by all having count(*) >= $min_rows"
             f" order by count(*) desc, 1 limit {_MAX_SEGMENTS}",
             {"file": file, "min_rows": spec.monitors.min_rows},
@@ -105,7 +107,10 @@ def _feature_distribution(
     file: str,
     segments: Mapping[str, Sequence[str]],
 ) -> Distribution:
-    rows = f"from read_parquet($file, file_row_number => true) where {quoted(ROLE)} = 'train'"
+    rows = (
+        "from read_parquet($file, hive_partitioning => false, file_row_number => true)"
+        f" where {quoted(ROLE)} = 'train'"
+    )
     counting = f"select count(*) from ({rows})"  # noqa: S608 - a constant condition
     total = engine.execute(counting, {"file": file}).fetchall()[0][0]
     # The file is in order of event time, so every n-th row stands for the whole period.

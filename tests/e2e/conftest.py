@@ -1,9 +1,12 @@
-"""A running platform: servers and daemon as `tidemark up` starts them, on free ports."""
+"""A running platform: servers and daemon as `tidemark up --s3` starts them, on free ports.
+
+It is the one on a local S3 server, which runs all that the one on a folder does and more: starting
+servers and training twice would cost minutes. The main job on a folder has its own tests.
+"""
 
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,14 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.listening import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class Tidemark:
     environment: dict[str, str]
     ui_port: int
     mlflow_port: int
+
+    @property
+    def state(self) -> Path:
+        """The state folder, in which the settings file is."""
+        return Path(self.environment["TIDEMARK_CONFIG"]).parent
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs `tidemark` with the arguments."""
@@ -65,32 +69,35 @@ class Tidemark:
             if time.monotonic() > deadline:
                 logs = "\n".join(
                     f"--- {log.name}\n" + log.read_text(errors="replace")[-4000:]
-                    for log in (Path(self.environment["TIDEMARK_STATE"]) / "logs").glob("*.log")
+                    for log in (self.state / "logs").glob("*.log")
                 )
                 raise AssertionError(f"after {seconds} s: {query}\n{rows}{result.stderr}\n{logs}")
             time.sleep(3)
 
 
 @pytest.fixture(scope="session")
-def tidemark(tmp_path_factory):
+def outer():
     """The command line on an empty state folder; everything it started is stopped at the end."""
     state = Path(tempfile.mkdtemp(prefix="tm-e2e-"))
     config = state / "tidemark.toml"
-    config.touch()
-    ui_port, mlflow_port = _free_port(), _free_port()
+    config.write_text('memory_limit = "2GB"\n')
+    ui_port, mlflow_port = free_port(), free_port()
     command = Tidemark(
         {
             "TIDEMARK_CONFIG": str(config),
             "TIDEMARK_STATE": str(state),
             "TIDEMARK_UI_PORT": str(ui_port),
             "TIDEMARK_MLFLOW_PORT": str(mlflow_port),
+            "TIDEMARK_S3_PORT": str(free_port()),
         },
         ui_port,
         mlflow_port,
     )
     yield command
-    command.run("down")
-    assert _processes_of(state) == []
+    stopped = command.run("down", "--s3").stdout
+    assert "s3" in stopped
+    assert "postgres" in stopped
+    assert _processes_of(state / "s3") == []
     shutil.rmtree(state, ignore_errors=True)
 
 
@@ -109,18 +116,24 @@ def _processes_of(state: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def months(tmp_path_factory, tidemark) -> list[Path]:
+def months(tmp_path_factory, outer) -> list[Path]:
     """Twelve files of generated reviews, the last three drifted."""
     folder = tmp_path_factory.mktemp("reviews")
-    tidemark.run("generate", str(folder), "--rows", "9000")
+    outer.run("generate", str(folder), "--rows", "9000")
     return sorted(folder.glob("*.jsonl"))
 
 
 @pytest.fixture(scope="session")
-def running(tidemark):
-    """The platform with its servers up."""
-    tidemark.run("up", "--detach")
-    return tidemark
+def said(outer) -> list[str]:
+    """What `tidemark up --s3` has said, once the servers are up."""
+    return outer.run("up", "--s3", "--detach").stdout.splitlines()
+
+
+@pytest.fixture(scope="session")
+def running(outer, said):
+    """The platform with its servers up, as other commands reach it."""
+    environment = {"TIDEMARK_CONFIG": str(outer.state / "s3" / "tidemark.toml")}
+    return Tidemark(environment, outer.ui_port, outer.mlflow_port)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""`tidemark up`: what is dropped is scored, drift raises the alarm and retrains, pages show it.
+"""`tidemark up --s3`: what is dropped is scored, drift alarms and retrains, pages show it.
 
 One file, so that one worker runs all of it: the platform is started once. With UPDATE_SCREENSHOTS=1
 the pictures in docs/images are taken anew.
@@ -6,13 +6,31 @@ the pictures in docs/images are taken anew.
 
 import json
 import os
+import stat
+import tomllib
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+
+
+def test_the_platform_on_s3_has_private_settings_and_one_line_to_use_them(running, said, outer):
+    file = outer.state / "s3" / "tidemark.toml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert 'memory_limit = "2GB"' in file.read_text()
+    assert f"unset TIDEMARK_STATE; export TIDEMARK_CONFIG={file}" in said
+
+
+def test_the_s3_server_s_keys_are_in_no_argument(running):
+    pid = int((running.state / "run" / "s3.pid").read_text().split()[0])
+    settings = tomllib.loads((running.state / "tidemark.toml").read_text())
+    arguments = " ".join(psutil.Process(pid).cmdline())
+    assert "serve s3" in arguments
+    assert settings["s3_secret_key"] not in arguments
 
 
 def test_a_dropped_file_is_scored_by_a_trained_champion(scored):
@@ -79,14 +97,37 @@ def test_sensors_are_on_and_freshness_is_declared(drifted):
     assert {"raw/reviews", "marts/review_features", "ml/scores_reviews_rating"} <= fresh
 
 
-def test_the_mlflow_ui_answers(drifted):
-    with urllib.request.urlopen(f"http://127.0.0.1:{drifted.mlflow_port}/", timeout=30) as page:
+def test_the_mlflow_ui_answers_and_shows_files_on_s3(drifted):
+    (version,) = drifted.rows("select mlflow_run_id from model_versions where model_version = 1")
+    url = f"http://127.0.0.1:{drifted.mlflow_port}"
+    with urllib.request.urlopen(url, timeout=30) as page:
         assert page.status == 200
+    listing = f"{url}/api/2.0/mlflow/artifacts/list?run_id={version['mlflow_run_id']}&path=model"
+    with urllib.request.urlopen(listing, timeout=30) as answer:
+        found = json.load(answer)
+    assert found["root_uri"].startswith("s3://tidemark/lake/artifacts/mlflow/")
+    assert "model/MLmodel" in {file["path"] for file in found["files"]}
+
+
+def test_tables_and_models_are_on_s3_and_not_on_this_disk(drifted):
+    lake = drifted.state / "objects" / "tidemark" / "lake"
+    assert any((lake / "tables").rglob("*.parquet"))
+    assert any((lake / "artifacts").rglob("MLmodel"))
+    assert not (drifted.state / "lake").exists()
+
+
+def test_a_run_by_command_beside_the_daemon_does_no_harm(drifted):
+    scored = "select count(*) as n, count(distinct review_id) as reviews from reviews_scored"
+    before = drifted.rows(scored)
+    drifted.run("run")
+    assert drifted.rows(scored) == before
+    assert before[0]["n"] == before[0]["reviews"] > 8_000
 
 
 def test_status_shows_the_servers(drifted):
     found = json.loads(drifted.run("status", "--json").stdout)
-    assert "process" in found["servers"]["dagster-daemon"]
+    for server in ("s3", "dagster-daemon"):
+        assert "process" in found["servers"][server]
     assert found["models"][0]["model"] == "reviews_rating"
 
 

@@ -127,7 +127,7 @@ def test_every_option_that_is_shown_with_a_command_exists(page):
     for name, rest in calls:
         if name in known:
             options = {option for one in known[name].params for option in one.opts} | {"--help"}
-            for option in re.findall(r"(?<=\s)--[a-z-]+", rest):
+            for option in re.findall(r"(?<=\s)--[a-z0-9-]+", rest):
                 assert option in options, f"{page.name}: tidemark {name} {option}"
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from lakehouse.config import LakeConfig, S3Config
+from lakehouse.config import LakeConfig
 from lakehouse.connection import Lake
 from lakehouse.dbt_environment import dbt_environment
-from lakehouse.tables import create_tables
 
 pytestmark = pytest.mark.integration
 
@@ -86,22 +85,15 @@ def test_secrets_are_in_no_output_and_no_file_whether_the_lake_answers_or_not(
     assert not any(PASSWORD.encode() in text for text in written)
 
 
-@pytest.fixture
-def s3_lake_config(lake_config: LakeConfig, s3_server: S3Config, s3_bucket: str) -> LakeConfig:
-    return lake_config.model_copy(update={"data_path": f"{s3_bucket}/lake/", "s3": s3_server})
-
-
+@pytest.mark.parametrize("storage", ["rclone"], indirect=True)
 def test_dbt_builds_in_a_lake_on_s3(
-    s3_lake_config: LakeConfig,
+    lake: Lake,
     tmp_path: Path,
     dbt: Callable[..., Any],
     landing_in: Callable[[Lake], Any],
 ) -> None:
-    lake = Lake(s3_lake_config)
-    create_tables(lake)
     landing_in(lake).load("file", [GOOD])
-    env = {**os.environ, **dbt_environment(s3_lake_config, target_path=tmp_path)}
+    env = {**os.environ, **dbt_environment(lake.config, target_path=tmp_path)}
     result = dbt("run", "--exclude", "tag:after_scoring", env=env)
     assert result.returncode == 0, result.stdout
     assert lake.rows("select count(*) from lake.marts.review_features") == [(1,)]
-    lake.close()

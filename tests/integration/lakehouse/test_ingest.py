@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse.config import LakeConfig, S3Config
+from lakehouse.config import LakeConfig
 from lakehouse.connection import Lake
 from lakehouse.errors import TidemarkError
 from lakehouse.landing import commit, ingest, preparation
@@ -24,6 +24,7 @@ from lakehouse.landing.preparation import prepare_file
 from lakehouse.landing.raw_table import ensure_raw_table, insert_rows
 from lakehouse.landing.readers import stage_file
 from lakehouse.sources import Source
+from tests.storage import Storage, on_every_storage, on_folder_and_s3
 
 pytestmark = pytest.mark.integration
 
@@ -35,24 +36,27 @@ COUNTS = (
 
 
 class Zone:
-    """A landing zone on disk and the lake it is ingested into."""
+    """A landing zone on the test's storage and the lake it is ingested into."""
 
-    def __init__(self, lake: Lake, folder: Path) -> None:
+    def __init__(self, lake: Lake, storage: Storage) -> None:
         self.lake = lake
-        self.folder = folder
+        self.storage = storage
+        self.landing = storage.landing
+        # Where it is, if it is on disk.
+        self.folder = Path(storage.landing)
 
     def put(self, name: str, content: bytes | str) -> Path:
-        path = self.folder / "a" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
+        self.storage.put(
+            f"landing/a/{name}", content if isinstance(content, bytes) else content.encode()
+        )
+        return self.folder / "a" / name
 
     def listed(self) -> list[LandedFile]:
-        return list_landed(str(self.folder), "a", S3Config())
+        return list_landed(self.landing, "a", self.storage.s3)
 
     def ingest(self, files: list[LandedFile] | None = None) -> list[IngestResult]:
         pending = pending_files(self.lake, self.listed()) if files is None else files
-        return ingest_files(self.lake, SOURCE, pending, landing=str(self.folder))
+        return ingest_files(self.lake, SOURCE, pending, landing=self.landing)
 
     def statuses(self) -> list[str]:
         return [result.status for result in self.ingest()]
@@ -73,10 +77,11 @@ class Zone:
 
 
 @pytest.fixture
-def zone(lake: Lake, tmp_path: Path) -> Zone:
-    return Zone(lake, tmp_path / "landing")
+def zone(lake: Lake, storage: Storage) -> Zone:
+    return Zone(lake, storage)
 
 
+@on_every_storage
 def test_rows_rejected_lines_and_ledger_are_committed_together(zone: Zone) -> None:
     zone.put("x.jsonl", '{"id": 1, "text": "ñ"}\nbroken\n{"id": 2}\n')
     zone.put("y.csv", "id,text\n3,z\n")
@@ -98,8 +103,8 @@ def test_rows_rejected_lines_and_ledger_are_committed_together(zone: Zone) -> No
         " superseded_by, length(content_hash) from lake.ops.file_ledger order by load_id"
     )
     assert ledger == [
-        (1, str(zone.folder), "a/x.jsonl", 41, 3, 2, 1, "loaded", None, None, 64),
-        (2, str(zone.folder), "a/y.csv", 12, 1, 1, 0, "loaded", None, None, 64),
+        (1, zone.landing, "a/x.jsonl", 41, 3, 2, 1, "loaded", None, None, 64),
+        (2, zone.landing, "a/y.csv", 12, 1, 1, 0, "loaded", None, None, 64),
     ]
     snapshots = zone.lake.rows("select distinct snapshot_id from lake.ops.file_ledger")
     assert snapshots == [(zone.lake.snapshot_id(),)]
@@ -181,6 +186,7 @@ def test_a_file_that_cannot_be_read_is_rejected_and_the_others_are_loaded(zone: 
     assert zone.check_adds_up() == (2, 2000, 2000, 0)
 
 
+@on_folder_and_s3
 def test_a_version_that_cannot_be_read_does_not_displace_the_rows_before(zone: Zone) -> None:
     zone.put("x.jsonl", '{"id": 1}\n')
     zone.ingest()
@@ -235,11 +241,12 @@ def test_a_source_may_declare_more_columns_later(
     assert zone.lake.rows("select id, new from lake.raw.a") == [("1", None)]
 
 
+@on_folder_and_s3
 def test_a_file_that_goes_away_is_skipped_and_nothing_else(zone: Zone) -> None:
-    gone = zone.put("x.jsonl", '{"id": 1}\n')
+    zone.put("x.jsonl", '{"id": 1}\n')
     zone.put("y.jsonl", '{"id": 2}\n')
     listed = zone.listed()
-    gone.unlink()
+    zone.storage.remove("landing/a/x.jsonl")
     first, second = zone.ingest(listed)
     assert (first.status, first.reason) == ("skipped", "It is no longer there.")
     assert second.status == "loaded"
@@ -393,7 +400,7 @@ def test_whatever_happens_to_the_files_the_counts_stay_exact(zone: Zone, seed: i
 _INGEST = """
 import os, signal, sys
 from pathlib import Path
-from lakehouse.config import LakeConfig, S3Config
+from lakehouse.config import LakeConfig
 from lakehouse.connection import Lake
 from lakehouse.landing import commit, ingest, preparation
 from lakehouse.landing.files import list_landed

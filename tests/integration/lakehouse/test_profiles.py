@@ -11,6 +11,7 @@ from lakehouse.landing.ledger import pending_files
 from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.profiles import ColumnProfile, profile_source
 from lakehouse.sources import Source
+from tests.storage import on_folder_and_s3
 
 pytestmark = pytest.mark.integration
 
@@ -33,6 +34,7 @@ def _profiled(lake: Lake) -> dict[str, ColumnProfile]:
     return {profile.column_name: profile for profile in profile_source(lake, SOURCE)}
 
 
+@on_folder_and_s3
 def test_each_column_is_described(lake: Lake, tmp_path: Path) -> None:
     rows = [
         {"rating": 5, "text": "good", "extra": "x"},

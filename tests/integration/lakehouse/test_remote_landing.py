@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.config import LakeConfig, S3Config
+from lakehouse.config import S3Config
 from lakehouse.connection import Lake
 from lakehouse.errors import TidemarkError
 from lakehouse.landing.files import land_files, list_landed
@@ -10,9 +10,9 @@ from lakehouse.landing.ingest import ingest_files
 from lakehouse.landing.ledger import pending_files
 from lakehouse.landing.remote import RemoteLanding
 from lakehouse.sources import Source
-from lakehouse.tables import create_tables
+from tests.storage import Storage, on_every_s3
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, on_every_s3]
 
 SOURCE = Source(name="a", columns=("id",))
 
@@ -25,14 +25,14 @@ def _land(tmp_path: Path, landing: str, s3: S3Config, content: bytes, name: str 
 
 @pytest.mark.parametrize("prefix", ["", "/landing/zone"])
 def test_files_land_below_the_prefix_and_are_listed(
-    tmp_path: Path, s3_server: S3Config, s3_bucket: str, prefix: str
+    tmp_path: Path, storage: Storage, prefix: str
 ) -> None:
-    landing = s3_bucket + prefix
-    _land(tmp_path, landing, s3_server, b"id\n1\n")
-    _land(tmp_path, landing, s3_server, b"hidden", name="y.csv")
-    RemoteLanding(landing, s3_server).upload(tmp_path / "y.csv", "a/.hidden/y.csv")
-    RemoteLanding(landing, s3_server).upload(tmp_path / "y.csv", "ab/y.csv")
-    landed = list_landed(landing + "/", "a", s3_server)
+    landing, s3 = storage.root + prefix, storage.s3
+    _land(tmp_path, landing, s3, b"id\n1\n")
+    _land(tmp_path, landing, s3, b"hidden", name="y.csv")
+    RemoteLanding(landing, s3).upload(tmp_path / "y.csv", "a/.hidden/y.csv")
+    RemoteLanding(landing, s3).upload(tmp_path / "y.csv", "ab/y.csv")
+    landed = list_landed(landing + "/", "a", s3)
     assert [(file.key, file.size, file.bucket) for file in landed] == [
         ("a/x.csv", 5, landing),
         ("a/y.csv", 6, landing),
@@ -40,23 +40,21 @@ def test_files_land_below_the_prefix_and_are_listed(
     assert landed[0].modified_at.utcoffset() is not None
 
 
-def test_the_same_content_is_not_uploaded_again(
-    tmp_path: Path, s3_server: S3Config, s3_bucket: str
-) -> None:
-    _land(tmp_path, s3_bucket, s3_server, b"id\n1\n")
-    first = list_landed(s3_bucket, "a", s3_server)
-    _land(tmp_path, s3_bucket, s3_server, b"id\n1\n")
-    assert list_landed(s3_bucket, "a", s3_server) == first
-    _land(tmp_path, s3_bucket, s3_server, b"id\n2\n")
-    assert list_landed(s3_bucket, "a", s3_server)[0].etag != first[0].etag
+def test_the_same_content_is_not_uploaded_again(tmp_path: Path, storage: Storage) -> None:
+    landing, s3 = storage.root, storage.s3
+    _land(tmp_path, landing, s3, b"id\n1\n")
+    first = list_landed(landing, "a", s3)
+    _land(tmp_path, landing, s3, b"id\n1\n")
+    assert list_landed(landing, "a", s3) == first
+    _land(tmp_path, landing, s3, b"id\n2\n")
+    assert list_landed(landing, "a", s3)[0].etag != first[0].etag
 
 
-def test_a_listed_version_that_is_gone_is_not_downloaded(
-    tmp_path: Path, s3_server: S3Config, s3_bucket: str
-) -> None:
-    _land(tmp_path, s3_bucket, s3_server, b"id\n1\n")
-    landed = list_landed(s3_bucket, "a", s3_server)[0]
-    remote = RemoteLanding(s3_bucket, s3_server)
+def test_a_listed_version_that_is_gone_is_not_downloaded(tmp_path: Path, storage: Storage) -> None:
+    landing, s3 = storage.root, storage.s3
+    _land(tmp_path, landing, s3, b"id\n1\n")
+    landed = list_landed(landing, "a", s3)[0]
+    remote = RemoteLanding(landing, s3)
     target = tmp_path / "copy"
     assert remote.download("a/x.csv", etag=landed.etag, target=target)
     assert target.read_bytes() == b"id\n1\n"
@@ -64,28 +62,26 @@ def test_a_listed_version_that_is_gone_is_not_downloaded(
     assert not remote.download("a/missing.csv", etag=landed.etag, target=target)
 
 
-def test_a_bucket_that_is_not_there_is_explained(s3_server: S3Config) -> None:
+def test_a_bucket_that_is_not_there_is_explained(storage: Storage) -> None:
     with pytest.raises(TidemarkError, match="S3 refused"):
-        list_landed("s3://no-such-bucket-here", "a", s3_server)
+        list_landed("s3://no-such-bucket-here", "a", storage.s3)
 
 
 def test_files_are_ingested_from_s3_exactly_once(
-    tmp_path: Path, lake_config: LakeConfig, s3_server: S3Config, s3_bucket: str
+    tmp_path: Path, lake: Lake, storage: Storage
 ) -> None:
-    lake = Lake(lake_config.model_copy(update={"s3": s3_server}))
-    create_tables(lake)
+    landing, s3 = storage.root, storage.s3
 
     def ingest() -> list[str]:
-        pending = pending_files(lake, list_landed(s3_bucket, "a", s3_server))
-        return [result.status for result in ingest_files(lake, SOURCE, pending, landing=s3_bucket)]
+        pending = pending_files(lake, list_landed(landing, "a", s3))
+        return [result.status for result in ingest_files(lake, SOURCE, pending, landing=landing)]
 
-    _land(tmp_path, s3_bucket, s3_server, b"id\n1\n2\n")
-    listed = list_landed(s3_bucket, "a", s3_server)
+    _land(tmp_path, landing, s3, b"id\n1\n2\n")
+    listed = list_landed(landing, "a", s3)
     assert ingest() == ["loaded"]
     assert ingest() == []
-    _land(tmp_path, s3_bucket, s3_server, b"id\n3\n")
-    stale = ingest_files(lake, SOURCE, listed, landing=s3_bucket)
+    _land(tmp_path, landing, s3, b"id\n3\n")
+    stale = ingest_files(lake, SOURCE, listed, landing=landing)
     assert [result.status for result in stale] == ["unchanged"]
     assert ingest() == ["loaded"]
     assert lake.rows("select id, _file from lake.raw.a") == [("3", "a/x.csv")]
-    lake.close()

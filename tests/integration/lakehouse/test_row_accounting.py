@@ -10,6 +10,7 @@ from lakehouse.landing.ingest import ingest_files
 from lakehouse.landing.ledger import pending_files
 from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.sources import Source
+from tests.storage import on_folder_and_s3
 
 pytestmark = pytest.mark.integration
 
@@ -55,6 +56,7 @@ def test_a_source_never_loaded_is_balanced(lake: Lake) -> None:
     assert account(lake, SOURCE).balanced
 
 
+@on_folder_and_s3
 def test_every_line_is_accounted_for_and_recorded(lake: Lake, landing: Path) -> None:
     _ingest(lake, landing, x='{"id": 1}\nbroken\n{"id": 1}\n', y='{"id": null}\n{"id": 2}\n')
     not_built = account(lake, SOURCE)

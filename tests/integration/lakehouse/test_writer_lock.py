@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from lakehouse.advisory_lock import AdvisoryLock
 from lakehouse.errors import TidemarkError
 from lakehouse.postgres import server_url
 from lakehouse.writer_lock import lock_holder, writer_lock
@@ -115,9 +116,7 @@ def test_giving_up_names_the_holder_and_the_seconds(database_url):
 
 
 def test_a_holder_that_just_left_is_another_process(database_url, monkeypatch):
-    from lakehouse import writer_lock as module
-
-    monkeypatch.setattr(module, "lock_holder", lambda _: None)
+    monkeypatch.setattr(AdvisoryLock, "holder", lambda *_: None)
     with (
         writer_lock(database_url, "first"),
         pytest.raises(TidemarkError, match="held by another process"),

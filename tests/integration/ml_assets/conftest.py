@@ -107,17 +107,16 @@ def mlflow_url(postgres_server, mlflow_template):
 
 
 @pytest.fixture
-def world(lake, mlflow_url, tmp_path):
+def world(lake, mlflow_url, storage):
     """A lake with two months of rows, MLflow, and the places that the steps need."""
     append_features(
         lake, feature_table(1500, seed=1, first=datetime(2026, 1, 1, tzinfo=UTC), days=59)
     )
     ensure_scores_table(lake, "stars")
-    artifacts = str(tmp_path / "artifacts")
     return SimpleNamespace(
         lake=lake,
-        artifacts=artifacts,
-        registry=Registry(mlflow_url, artifacts, lake.config),
+        artifacts=storage.artifacts,
+        registry=Registry(mlflow_url, storage.artifacts, lake.config),
         provenance=Provenance("run-1", "manifest-1", "features-1", "commit-1"),
     )
 

@@ -1,5 +1,6 @@
 """A model's life on a real lake and a real MLflow: train, judge, score, drift, retrain."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from lakehouse.errors import TidemarkError
+from lakehouse.s3 import aws_environment
+from ml_assets.artifacts import local_folder
 from ml_assets.bundle import MANIFEST, load_bundle
 from ml_assets.challenger import train_challenger
 from ml_assets.evaluation import evaluate, gate_evidence, record_evaluation
@@ -21,6 +24,7 @@ from ml_assets.scoring import count_unscored, score_unscored
 from ml_assets.task_engine import LocalEngine
 from ml_assets.training_set import build_training_set, read_training_set
 from ml_assets.training_set_check import leakage
+from tests.storage import on_folder_and_s3
 
 pytestmark = [
     pytest.mark.integration,
@@ -93,26 +97,38 @@ def test_either_algorithm_beats_the_baseline_and_scores_every_row_once(world, sp
     assert _score(world, spec, run_id="run-2").rows == 0
 
 
-def test_scores_are_what_the_kept_bundle_says(world, spec):
-    _, trained, _, _ = _train(world, spec)
+@on_folder_and_s3
+def test_scores_are_what_the_kept_bundle_says(world, spec, storage):
+    built, trained, _, _ = _train(world, spec)
+    assert leakage(world.lake, built, spec) is None
     _score(world, spec)
     stored = world.lake.table(
         "select feature.*, score.probabilities, score.prediction from lake.ml.scores_stars as score"
         " join lake.marts.stars_features as feature on feature.entity_id = score.entity_key"
         " limit 50"
     )
-    model = load_bundle(Path(trained.version.bundle_path)).model
+    with local_folder(trained.version.bundle_path, world.lake.config) as bundle:
+        model = load_bundle(bundle).model
     np.testing.assert_allclose(
         np.array(stored.column("probabilities").to_pylist()),
         model.probabilities(stored),
         atol=1e-12,
     )
+    content = storage.read(
+        f"artifacts/training_sets/stars/{built.training_set_hash}/part-0.parquet"
+    )
+    assert hashlib.sha256(content).hexdigest() == built.training_set_hash
 
 
-def test_mlflow_loads_the_champion_by_its_alias(world, spec, mlflow_url):
+@on_folder_and_s3
+def test_mlflow_loads_the_champion_by_its_alias(world, spec, mlflow_url, storage, monkeypatch):
     import mlflow
 
     _train(world, spec)
+    if storage.is_remote:
+        # As its server gets them from `tidemark up`.
+        for name, value in aws_environment(storage.s3).items():
+            monkeypatch.setenv(name, value)
     mlflow.set_tracking_uri(mlflow_url.replace("postgresql://", "postgresql+psycopg://"))
     loaded = mlflow.pyfunc.load_model("models:/stars@champion")
     frame = world.lake.table("from lake.marts.stars_features limit 10").to_pandas()

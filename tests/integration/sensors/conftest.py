@@ -40,6 +40,7 @@ def platform(lake, tmp_path, model_spec):
         open_lake=lambda: lake,
         landing=str(tmp_path / "landing"),
         s3=S3Config(),
+        landing_queue=None,
         sources=dict.fromkeys(["reviews"], Source.model_construct(name="reviews")),
         specs={"stars": model_spec},
         features_versions={"stars_features": "features-1"},

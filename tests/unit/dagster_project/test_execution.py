@@ -172,6 +172,7 @@ def test_each_step_has_its_assets(platform):
     assert _names(platform, ingest) == ["raw/products", "monitoring/profile_products"]
     assert _names(platform, build) == [
         "marts/features", "marts/int_reviews_outcomes", "ops/row_accounting_reviews",
+        "ops/catalog",
     ]  # fmt: skip
     assert _names(platform, TRAIN) == [key.to_user_string() for key in KEYS.training]
     assert _names(platform, SCORE) == [

@@ -95,3 +95,14 @@ def test_encryption_that_the_engine_cannot_ask_for_is_refused_for_a_lake_on_s3(t
 def test_a_kms_key_goes_with_its_encryption(no_file, given):
     with pytest.raises(TidemarkError, match="both or neither"):
         load_settings(no_file | {f"TIDEMARK_S3_{name}": value for name, value in given.items()})
+
+
+def test_a_queue_needs_a_landing_zone_on_s3(tmp_path):
+    (tmp_path / "tidemark.toml").touch()
+    given = {
+        "TIDEMARK_CONFIG": str(tmp_path / "tidemark.toml"),
+        "TIDEMARK_LANDING_QUEUE": "https://sqs.eu-central-1.amazonaws.com/1/landed",
+    }
+    with pytest.raises(TidemarkError, match="landing_queue is for a landing zone on S3"):
+        load_settings(given)
+    assert load_settings({**given, "TIDEMARK_LANDING": "s3://b/x"}).landing_queue

@@ -352,7 +352,7 @@ def test_lines_behind_one_over_the_limit_keep_their_numbers(
         json_lines.stage_json_lines(stage, blocks, columns=("a",), encoding="utf-8")
         assert [row["_line"] for row in _fetch(engine, stage.finished().rows)] == [1, 3]
         rejected = _fetch(engine, stage.finished().rejected)
-        assert [(row["_line"], row["reason"]) for row in rejected] == [(2, "longer than 64 MiB")]
+        assert [(row["_line"], row["reason"]) for row in rejected] == [(2, "longer than 16 MiB")]
 
 
 # --- JSON documents
@@ -487,7 +487,7 @@ def test_a_carriage_return_inside_a_line_rejects_it() -> None:
 
 
 def test_fields_may_be_long_but_not_endless(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_records, "FIELD_LIMIT", 200_000)
+    monkeypatch.setattr(csv_records, "RECORD_LIMIT", 200_000)
     text = f'a,b\n{"x" * 150_000},1\n{"y" * 250_000},2\n3,"open\n' + "4,5\n" * 60_000
     read = _read(text.encode(), "x.csv")
     assert len(read.rows[0]["a"]) == 150_000

@@ -1,12 +1,16 @@
 """Whether landed files start a run."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from lakehouse.landing.files import LandedFile
-from sensors.ingest_decision import Attempts, batch_name, decide_ingest
+from sensors import ingest_decision
+from sensors.ingest_decision import Attempts
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 NEVER = Attempts.loads(None)
+batch_name = partial(ingest_decision.batch_name, newest_load=3)
+decide_ingest = partial(ingest_decision.decide_ingest, newest_load=3)
 
 
 def _file(key: str, etag: str = "1") -> LandedFile:
@@ -61,6 +65,10 @@ def test_another_file_makes_another_batch_at_once():
 
 def test_a_new_version_of_a_file_makes_another_batch():
     assert batch_name([_file("a", "1")]) != batch_name([_file("a", "2")])
+
+
+def test_a_file_that_changes_back_makes_another_batch_as_its_load_came_in_between():
+    assert batch_name([_file("a")]) != batch_name([_file("a")], newest_load=4)
 
 
 def test_the_order_of_files_does_not_matter():

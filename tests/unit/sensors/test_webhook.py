@@ -87,3 +87,19 @@ def test_a_dead_port_is_logged_and_not_raised(caplog):
 def test_what_is_no_url_is_logged_not_raised(caplog):
     assert post_alert("not a url", {"kind": "test"}) is False
     assert "TIDEMARK_ALERT_WEBHOOK" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:port-hidden/x",
+        "http://127.0.0.1:1/a hidden token",
+        "http://127.0.0.1:1/hidden\ntoken",
+        "http://127.0.0.1:1/hidden-ñ",
+        "mailto:hidden",
+    ],
+)
+def test_an_odd_url_is_logged_without_itself(url, caplog):
+    assert post_alert(url, ALERT) is False
+    assert "TIDEMARK_ALERT_WEBHOOK" in caplog.text or "did not take" in caplog.text
+    assert "hidden" not in caplog.text

@@ -1,0 +1,1 @@
+"""Backup and restore: the three databases and every file that they refer to."""

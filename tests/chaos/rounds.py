@@ -1,0 +1,99 @@
+"""Rounds of: something new lands, something happens to the run, one more run, questions."""
+
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from demo.reviews import generate_reviews
+from tests.chaos.happenings import happen, kinds
+from tests.chaos.storage import LocalStorage, Storage, rclone_storage
+from tests.chaos.verification import verify, verify_no_leftovers
+from tests.chaos.victim import Victim
+
+_ROWS = 900
+_MONTHS = 6
+_DISK = "1200m"
+
+
+def new_victim(storage: str, seed: int) -> Victim:
+    """A platform that nothing has happened to, its state on a small disk if one can be mounted."""
+    state = Path(tempfile.mkdtemp(prefix="tm-chaos-"))
+    disk = _mounted(state)
+    places: dict[str, Callable[[], Storage]] = {
+        "local": lambda: LocalStorage(state),
+        "rclone": lambda: rclone_storage(state / "s3", seed),
+    }
+    return Victim(state, places[storage](), random.Random(seed), disk=disk)  # noqa: S311
+
+
+def _mounted(folder: Path) -> Path | None:
+    mount = shutil.which("mount")
+    if mount is None or os.geteuid() != 0:
+        return None
+    command = [mount, "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True)
+    return folder if done.returncode == 0 else None
+
+
+def play(victim: Victim, *, rounds: int, seed: int, tell: Callable[[str], None]) -> None:
+    """Plays the rounds; the first assertion that fails ends it."""
+    originals = generated(seed)
+    for name in sorted(originals)[:2]:
+        victim.land(name, originals[name])
+    # The very first run is one that things happen to as well: nothing is there then.
+    order = list(kinds(victim))
+    for number in range(rounds):
+        kind = order[number % len(order)]
+        if number:
+            _land_next(victim, originals)
+        # A training now and then, so that its steps are hit too.
+        retrain = number % 5 == 4
+        started = time.monotonic()
+        happening = happen(victim, kind, *(("--retrain", "reviews_rating") if retrain else ()))
+        happened = time.monotonic()
+        victim.run()
+        finished = time.monotonic()
+        verify(victim)
+        tell(
+            f"{number + 1:4} {kind}: {happening.phase}, exit {happening.exit_code}"
+            f" ({happened - started:.1f} + {finished - happened:.1f}"
+            f" + {time.monotonic() - finished:.1f} s)"
+        )
+        if number % 20 == 19:
+            verify_no_leftovers(victim)
+    verify_no_leftovers(victim)
+    verify(victim)
+
+
+def _land_next(victim: Victim, originals: dict[str, list[str]]) -> None:
+    """Lands a file that is new, or a changed version of one that is there."""
+    new = [name for name in sorted(originals) if name not in victim.landed]
+    if new and victim.chance.random() < 0.5:
+        victim.land(new[0], originals[new[0]])
+        return
+    name = victim.chance.choice(sorted(victim.landed))
+    lines = originals[name]
+    kept = victim.chance.sample(range(len(lines)), k=victim.chance.randint(40, len(lines)))
+    victim.land(name, [lines[index] for index in sorted(kept)])
+
+
+def generated(seed: int) -> dict[str, list[str]]:
+    """Lines of generated reviews by file."""
+    with tempfile.TemporaryDirectory() as folder:
+        generate_reviews(Path(folder), rows=_ROWS, seed=seed, months=_MONTHS)
+        return {
+            file.name: file.read_text().splitlines()
+            for file in sorted(Path(folder).glob("*.jsonl"))
+        }
+
+
+def stopped(victim: Victim) -> None:
+    """Removes the victim, whatever state it is in."""
+    with suppress(FileNotFoundError):
+        victim.remove()
