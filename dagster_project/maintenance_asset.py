@@ -10,6 +10,7 @@ from pydantic import Field
 from dagster_project.catalog_asset import CATALOG_KEY
 from dagster_project.platform import Platform
 from lakehouse.maintenance import maintain
+from ml_assets.abandoned import remove_abandoned
 
 MAINTENANCE_KEY = dg.AssetKey(["ops", "maintenance"])
 _ORPHAN_HOURS = 48
@@ -51,12 +52,19 @@ def maintenance_asset(platform: Platform) -> dg.AssetsDefinition:
             orphans_after=timedelta(hours=config.orphan_hours),
             on_progress=context.log.info,
         )
+        abandoned = remove_abandoned(
+            platform.lake(),
+            platform.registry(),
+            artifact_path=settings.artifact_path,
+            older_than=now - timedelta(hours=config.orphan_hours),
+        )
         logs = _remove_older(settings.state / "dbt" / "runs", now - keep)
         context.log.info(
             f"{done.before.files:,} files of {done.before.bytes:,} bytes ->"
             f" {done.after.files:,} of {done.after.bytes:,}; {done.expired_snapshots:,} snapshots"
             f" expired, {done.pinned_snapshots:,} kept for models; {done.removed_files:,} files"
-            f" removed, {done.orphaned_files:,} left by killed runs"
+            f" removed, {done.orphaned_files:,} left by killed runs; of killed trainings"
+            f" {abandoned.training_sets:,} training sets and {abandoned.mlflow_runs:,} MLflow runs"
         )
         return dg.MaterializeResult(
             metadata={
@@ -69,6 +77,9 @@ def maintenance_asset(platform: Platform) -> dg.AssetsDefinition:
                 "pinned_snapshots": done.pinned_snapshots,
                 "removed_files": done.removed_files,
                 "orphaned_files": done.orphaned_files,
+                "abandoned_training_sets": abandoned.training_sets,
+                "abandoned_mlflow_runs": abandoned.mlflow_runs,
+                "abandoned_copies": abandoned.unfinished_copies,
                 "removed_dbt_logs": logs,
             }
         )

@@ -5,11 +5,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from lakehouse.config import LakeConfig, S3Config
 from lakehouse.s3 import s3_client, split_s3_path, upload_arguments
 from lakehouse.scratch import scratch_folder
+from lakehouse.storage import open_storage
+
+_STAGED = ".publish-"
 
 
 def publish_folder(local: Path, destination: str, s3: S3Config) -> None:
@@ -23,10 +27,13 @@ def publish_folder(local: Path, destination: str, s3: S3Config) -> None:
         return
     target = Path(destination)
     if target.exists():
-        # Named by content hash: what is there already is the same.
+        # Named by content hash: what is there already is the same. It is in use from now on, and
+        # what maintenance takes for abandoned is old.
+        for file in target.rglob("*"):
+            file.touch()
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=".publish-", dir=target.parent))
+    staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=target.parent))
     try:
         shutil.copytree(local, staged, dirs_exist_ok=True)
         # mkdtemp makes private folders; what is published is read by other users' services too.
@@ -38,6 +45,31 @@ def publish_folder(local: Path, destination: str, s3: S3Config) -> None:
                 raise
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def is_published(destination: str, s3: S3Config) -> bool:
+    """Whether any file is there."""
+    return any(True for _ in open_storage(destination, s3).files())
+
+
+def remove_published(destination: str, s3: S3Config) -> None:
+    """Deletes the folder with all of its files, if it is there."""
+    if not destination.startswith("s3://"):
+        if Path(destination).exists():
+            shutil.rmtree(destination)
+        return
+    storage = open_storage(destination, s3)
+    for file in list(storage.files()):
+        storage.delete(file.path)
+
+
+def unfinished_copies(artifact_path: str, *, older_than: datetime) -> list[Path]:
+    """Folders of publications that were killed, where a place is published to by a rename."""
+    if artifact_path.startswith("s3://"):
+        return []
+    oldest = older_than.timestamp()
+    found = Path(artifact_path).rglob(f"{_STAGED}*")
+    return sorted(path for path in found if path.stat().st_mtime < oldest)
 
 
 def copy_files(local: Path, destination: str, s3: S3Config) -> None:

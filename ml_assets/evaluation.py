@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from lakehouse.connection import Lake
 from lakehouse.scratch import scratch_folder
+from lakehouse.storage import open_storage
 from ml_assets.algorithms.baseline import fit_baseline
-from ml_assets.artifacts import local_folder, publish_folder
+from ml_assets.artifacts import local_folder
 from ml_assets.bootstrap import Interval, bootstrap_metrics
 from ml_assets.bundle import load_bundle
 from ml_assets.calibration import ReliabilityBin, reliability_table
@@ -241,7 +242,7 @@ def _without_balancing(
 
 
 def _predictions_path(artifact_path: str, challenger: ModelVersion) -> str:
-    return f"{artifact_path}/evaluations/{challenger.model}/{challenger.bundle_hash}"
+    return f"{artifact_path}/evaluations/{challenger.model}/{challenger.version}"
 
 
 def _keep(
@@ -273,4 +274,4 @@ def _keep(
     )
     with scratch_folder(lake.config.scratch_folder) as folder:
         pq.write_table(table, folder / _FILE, compression="zstd")
-        publish_folder(folder, path, lake.config.s3)
+        open_storage(path, lake.config.s3).put(folder / _FILE, _FILE)

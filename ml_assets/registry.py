@@ -8,15 +8,20 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lakehouse.config import LakeConfig
 from lakehouse.errors import TidemarkError
 from lakehouse.scratch import scratch_folder
-from ml_assets.artifacts import copy_files
+from ml_assets.artifacts import copy_files, remove_published
 
+_FOLDER = "mlflow"  # of the runs' files, below the artifacts
 _BUNDLE = "model"
+# A tag that all runs have which the platform makes.
+_OWN = "bundle_hash"
+_PAGE = 1000
 # MLflow refuses longer parameter values.
 _MAX_PARAMETER = 500
 
@@ -97,6 +102,39 @@ class Registry:
         """Points the alias at the version."""
         self._client().set_registered_model_alias(model, alias, str(version))
 
+    def own_runs(self, *, older_than: datetime) -> set[str]:
+        """The ids of the runs that the platform made before that time."""
+        client = self._client()
+        before = int(older_than.timestamp() * 1000)
+        experiments = [
+            found.experiment_id
+            for found in client.search_experiments()
+            if _plain(found.artifact_location).startswith(f"{self._artifact_path}/{_FOLDER}/")
+        ]
+        runs: set[str] = set()
+        token = None
+        while experiments:
+            page = client.search_runs(
+                experiments,
+                f"tags.{_OWN} != '' and attributes.start_time < {before}",
+                max_results=_PAGE,
+                page_token=token,
+            )
+            runs |= {run.info.run_id for run in page}
+            token = page.token
+            if not token:
+                break
+        return runs
+
+    def remove_run(self, run_id: str) -> None:
+        """Deletes the versions that were registered for the run, its files, and the run itself."""
+        client = self._client()
+        for version in client.search_model_versions(f"run_id = '{run_id}'"):
+            client.delete_model_version(version.name, version.version)
+        remove_published(_path(client.get_run(run_id), ""), self._config.s3)
+        # Last: a run that is deleted is not found again.
+        client.delete_run(run_id)
+
     def _client(self) -> Any:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.tracking import MlflowClient
@@ -112,7 +150,7 @@ class Registry:
             )
         if found is not None:
             return str(found.experiment_id)
-        location = f"{self._artifact_path}/mlflow/{model}"
+        location = f"{self._artifact_path}/{_FOLDER}/{model}"
         return str(client.create_experiment(model, artifact_location=location))
 
     def _ensure_model(self, client: Any, model: str) -> None:
@@ -131,7 +169,11 @@ def _path(run: Any, name: str) -> str:
     The files are written there by the platform itself: MLflow takes S3 access from the
     environment only, which every process started later would inherit.
     """
-    return f"{run.info.artifact_uri}/{name}".removeprefix("file://")
+    return f"{_plain(run.info.artifact_uri)}/{name}".rstrip("/")
+
+
+def _plain(location: str) -> str:
+    return location.removeprefix("file://")
 
 
 def _write_mlmodel(bundle: Path, run_id: str) -> None:

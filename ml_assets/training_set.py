@@ -15,7 +15,7 @@ from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
 from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.scratch import scratch_folder
-from ml_assets.artifacts import publish_folder
+from ml_assets.artifacts import is_published, publish_folder
 from ml_assets.near_duplicates import near_duplicate_groups
 from ml_assets.provenance import Provenance
 from ml_assets.spec.document import ModelSpec
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_NAME = "part-0.parquet"
+TRAINING_SETS = "training_sets"  # the folder of all of them, below the artifacts
 ROLE, GROUP = "_role", "_group"
 
 
@@ -75,7 +76,7 @@ def build_training_set(
     split, groups = split_rows(table, spec)
     with scratch_folder(lake.config.scratch_folder) as folder:
         content_hash = _write(table, split, groups, folder / FILE_NAME)
-        path = f"{artifact_path}/training_sets/{spec.name}/{content_hash}"
+        path = f"{artifact_path}/{TRAINING_SETS}/{spec.name}/{content_hash}"
         publish_folder(folder, path, lake.config.s3)
     built = TrainingSet(
         model=spec.name,
@@ -207,6 +208,12 @@ def _record(
         run_id,
     ]
     with lake.write(f"training set {built.model}") as write:
+        if not is_published(built.path, lake.config.s3):
+            raise TidemarkError(
+                f"{built.path} was removed before its row was written: a maintenance took it for"
+                " abandoned.",
+                hint="Run again: it is written anew.",
+            )
         write.connection.execute(
             f"insert into lake.ml.training_sets values ({', '.join('?' * len(values))})",  # noqa: S608
             values,

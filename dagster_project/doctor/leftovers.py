@@ -1,8 +1,8 @@
 """What killed processes left behind; nothing of it does harm, and all of it can be removed."""
 
 import shutil
-import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from dagster_project.doctor.finding import Finding, Findings
 from dagster_project.services import running_pid
 from dagster_project.settings import Settings
 from lakehouse.scratch import abandoned_folders, remove_abandoned
+from ml_assets.artifacts import unfinished_copies
 
 _AREA = "leftovers"
 # Nothing works that long on one temporary folder.
-_OLD_SECONDS = 2 * 86_400
+_OLD = timedelta(days=2)
 
 
 def check_leftovers(settings: Settings) -> Findings:
@@ -53,11 +54,12 @@ def check_leftovers(settings: Settings) -> Findings:
 
 
 def _old_temporary(settings: Settings) -> list[Path]:
-    oldest = time.time() - _OLD_SECONDS
-    found = list(settings.catalog_dump_folder.glob("*.part"))
-    if "://" not in settings.artifact_path:
-        found += Path(settings.artifact_path).rglob(".publish-*")
-    return sorted(path for path in found if path.stat().st_mtime < oldest)
+    oldest = datetime.now(UTC) - _OLD
+    dumps = settings.catalog_dump_folder.glob("*.part")
+    return [
+        *sorted(path for path in dumps if path.stat().st_mtime < oldest.timestamp()),
+        *unfinished_copies(settings.artifact_path, older_than=oldest),
+    ]
 
 
 def _remove(paths: Sequence[Path]) -> str:

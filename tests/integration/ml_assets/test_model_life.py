@@ -73,6 +73,18 @@ def _score(world, spec, *, rescore=False, run_id="run-1", workers=1):
     )  # fmt: skip
 
 
+def test_the_same_training_again_does_not_beat_itself(world, spec):
+    _, first, _, promoted = _train(world, spec)
+    _, second, _, verdict = _train(world, spec)
+    # The same rows, seed and code: the second meets what serves by now, and predicts the same.
+    assert second.version.version == first.version.version + 1
+    assert promoted.promoted
+    assert not verdict.promoted
+    gain = next(one for one in verdict.criteria if one.name == "gain_over_champion")
+    assert gain.value == 0
+    assert f"champion version {first.version.version}" in gain.explanation
+
+
 @pytest.mark.parametrize("algorithm", ["linear_text", "lightgbm"])
 def test_either_algorithm_beats_the_baseline_and_scores_every_row_once(world, spec, algorithm):
     if algorithm == "lightgbm":
