@@ -78,7 +78,7 @@ def lake(lake_config: LakeConfig) -> Iterator[Lake]:
 def rclone(short_folder: Path) -> Iterator[S3Config]:
     """A small S3 server of the session."""
     with rclone_server(short_folder / "rclone") as server:
-        yield server
+        yield server.access
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def radosgw(short_folder: Path) -> Iterator[S3Config]:
     Each test worker starts its own: two seconds, of which half a second of processor time.
     """
     with radosgw_server(short_folder / "ceph") as server:
-        yield server
+        yield server.access
 
 
 @pytest.fixture

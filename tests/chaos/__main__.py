@@ -1,33 +1,39 @@
-"""`python -m tests.chaos --storage rclone --rounds 200`: as many rounds as wanted, and figures."""
+"""`python -m tests.chaos --storage radosgw --rounds 200`: as many rounds as wanted, and figures."""
 
 import argparse
 import random
+import sys
 
-from tests.chaos.rounds import new_victim, play, stopped
+from tests.chaos.rounds import STORAGES, new_victim, play
 
 
 def main() -> None:
     """Plays the rounds and prints what happened when."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--storage", choices=("local", "rclone"), default="local")
+    parser.add_argument("--storage", choices=STORAGES, default="local")
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
+    parser.add_argument("--seed", type=int, help="without: a new one, which is printed")
     options = parser.parse_args()
-    print(f"storage {options.storage}, {options.rounds} rounds, seed {options.seed}", flush=True)  # noqa: T201
-    victim = new_victim(options.storage, options.seed)
+    seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
+    _tell(f"storage {options.storage}, {options.rounds} rounds, seed {seed}")
+    victim = new_victim(options.storage, seed)
+    failed = True
     try:
-        play(
-            victim,
-            rounds=options.rounds,
-            seed=options.seed,
-            tell=lambda line: print(line, flush=True),  # noqa: T201
-        )
-        stopped(victim)
+        play(victim, rounds=options.rounds, seed=seed, tell=_tell)
+        failed = False
     finally:
-        # A platform that fails stays, to be looked at.
-        print(victim.report(), flush=True)  # noqa: T201
-        if victim.state.exists():
-            print(f"left in {victim.state}")  # noqa: T201
+        _tell(victim.report())
+        if failed:
+            # A platform that fails stays, to be looked at.
+            _tell(f"left in {victim.state}; its last output is in {victim.log}")
+            victim.storage.close()
+        else:
+            victim.remove()
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

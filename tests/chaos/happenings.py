@@ -117,9 +117,9 @@ def _kill_postgres(victim: Victim, _: Run) -> bool:
 
 def _kill_s3(victim: Victim, _: Run) -> bool:
     assert isinstance(victim.storage, S3Storage)
-    victim.storage.server.kill()
+    victim.storage.listener.kill()
     time.sleep(victim.chance.uniform(0, 3))
-    victim.storage.server.start()
+    victim.storage.listener.start()
     return True
 
 

@@ -27,7 +27,7 @@ class FaultProxy:
 
     def __init__(self, upstream: str, seed: int) -> None:
         self._upstream = urlsplit(upstream).netloc
-        self._chance = random.Random(seed)  # noqa: S311 - faults, no secrets
+        self._chance = random.Random(seed)  # noqa: S311 - faults are no secrets
         self._fault: str | None = None
         self.uploads = 0
         self.requests = 0
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _forward  # noqa: N815
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _forward  # noqa: N815 - the names that http.server calls
 
     def handle(self) -> None:
         try:

@@ -7,15 +7,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from demo.reviews import generate_reviews
 from tests.chaos.happenings import happen, kinds
-from tests.chaos.storage import LocalStorage, Storage, rclone_storage
+from tests.chaos.storage import SERVERS, LocalStorage, S3Storage
 from tests.chaos.verification import verify, verify_no_leftovers
 from tests.chaos.victim import Victim
 
+STORAGES = ("local", *SERVERS)
 _ROWS = 900
 _MONTHS = 6
 _DISK = "1200m"
@@ -25,11 +25,14 @@ def new_victim(storage: str, seed: int) -> Victim:
     """A platform that nothing has happened to, its state on a small disk if one can be mounted."""
     state = Path(tempfile.mkdtemp(prefix="tm-chaos-"))
     disk = _mounted(state)
-    places: dict[str, Callable[[], Storage]] = {
-        "local": lambda: LocalStorage(state),
-        "rclone": lambda: rclone_storage(state / "s3", seed),
-    }
-    return Victim(state, places[storage](), random.Random(seed), disk=disk)  # noqa: S311
+    place = (
+        LocalStorage(state)
+        if storage == "local"
+        # Beside the small disk: what fills up is where the platform works.
+        else S3Storage(storage, state.with_name(f"{state.name}-server"), seed)
+    )
+    chance = random.Random(seed)  # noqa: S311 - when something happens is no secret
+    return Victim(state, place, chance, disk=disk)
 
 
 def _mounted(folder: Path) -> Path | None:
@@ -48,6 +51,7 @@ def play(victim: Victim, *, rounds: int, seed: int, tell: Callable[[str], None])
         victim.land(name, originals[name])
     # The very first run is one that things happen to as well: nothing is there then.
     order = list(kinds(victim))
+    victim.chance.shuffle(order)
     for number in range(rounds):
         kind = order[number % len(order)]
         if number:
@@ -91,9 +95,3 @@ def generated(seed: int) -> dict[str, list[str]]:
             file.name: file.read_text().splitlines()
             for file in sorted(Path(folder).glob("*.jsonl"))
         }
-
-
-def stopped(victim: Victim) -> None:
-    """Removes the victim, whatever state it is in."""
-    with suppress(FileNotFoundError):
-        victim.remove()

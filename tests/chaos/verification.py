@@ -9,7 +9,9 @@ from dagster_project.instance import open_instance
 from lakehouse.catalog_probe import probe_catalog
 from lakehouse.connection import Lake
 from lakehouse.maintenance import maintain
+from ml_assets.abandoned import remove_abandoned
 from ml_assets.bundle import load_bundle
+from ml_assets.registry import Registry
 from tests.chaos.victim import Victim
 
 _KEYED = (
@@ -34,14 +36,33 @@ def verify(victim: Victim) -> None:
 
 
 def verify_no_leftovers(victim: Victim) -> None:
-    """After a maintenance the storage holds what the catalog names and nothing else."""
-    lake = victim.lake()
+    """After a maintenance the storage holds what the catalog and the lake's rows name, no more."""
+    lake, settings = victim.lake(), victim.settings
+    registry = Registry(settings.server.mlflow, settings.artifact_path, settings.lake_config)
+    now = datetime.now(UTC)
     try:
-        none = timedelta(0)
-        maintain(lake, now=datetime.now(UTC), keep_history=none, orphans_after=none)
+        maintain(lake, now=now, keep_history=timedelta(0), orphans_after=timedelta(0))
+        remove_abandoned(
+            lake, registry, artifact_path=settings.artifact_path, older_than=datetime.now(UTC)
+        )
         assert victim.storage.files("tables/") == catalog_files(lake)
+        _verify_artifacts(victim, lake)
     finally:
         lake.close()
+
+
+def _verify_artifacts(victim: Victim, lake: Lake) -> None:
+    root = victim.settings.artifact_path
+    named = {path for (path,) in lake.rows("select path from lake.ml.training_sets")}
+    for model, version, bundle in lake.rows(
+        "select model, model_version, bundle_path from lake.ml.model_versions"
+    ):
+        # The plots lie beside the bundle.
+        named |= {bundle, bundle.removesuffix("model") + "plots"}
+        named.add(f"{root}/evaluations/{model}/{version}")
+    found = {file.rpartition("/")[0] for file in victim.storage.files("artifacts/")}
+    left = {folder for folder in found if not any(f"{folder}/".startswith(f"{n}/") for n in named)}
+    assert not left, f"no row names {left}"
 
 
 def _verify_lines(victim: Victim, lake: Lake) -> None:

@@ -123,6 +123,7 @@ class Victim:
         if self.disk is not None:
             subprocess.run(["umount", "--lazy", self.disk], check=True)
         shutil.rmtree(self.state, ignore_errors=True)
+        shutil.rmtree(self.state.with_name(f"{self.state.name}-server"), ignore_errors=True)
         self.log.unlink(missing_ok=True)
 
     def report(self) -> str:

@@ -1,12 +1,13 @@
-"""Free ports, servers that listen, and servers that are not installed."""
+"""Free ports, processes, servers that listen, and servers that are not installed."""
 
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +26,38 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """A server process that listens on a port, and can be killed and started again there."""
+
+    command: Sequence[str | Path]
+    port: int
+    log: Path
+    environment: Mapping[str, str] | None = None
+    running: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Starts it, and waits until it listens."""
+        self.running = started(self.command, self.log, env=self.environment)
+        wait_until_listening(self.port, self.running, self.log)
+
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        if self.running is not None:
+            self.running.kill()
+            self.running.wait()
+
+    @contextmanager
+    def running_inside(self) -> Iterator[None]:
+        """Runs, whichever process it is by then, for the block's time."""
+        try:
+            self.start()
+            yield
+        finally:
+            if self.running is not None:
+                ended(self.running)
 
 
 def wait_until_listening(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -47,21 +80,34 @@ def process(
     stop: signal.Signals = signal.SIGTERM,
     **options: object,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process for the block's time, with its output in the log; ended by its id."""
+    """A process for the block's time, with its output in the log."""
+    server = started(command, log, **options)
+    try:
+        yield server
+    finally:
+        ended(server, stop)
+
+
+def started(
+    command: Sequence[str | Path], log: Path, **options: object
+) -> "subprocess.Popen[bytes]":
+    """A process with its output in the log."""
     with log.open("ab") as output:
-        server = subprocess.Popen(  # type: ignore[call-overload]
+        server: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
             [str(part) for part in command],
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             **options,
         )
+    return server
+
+
+def ended(server: "subprocess.Popen[bytes]", stop: signal.Signals = signal.SIGTERM) -> None:
+    """Asks the process to end, and kills it where it does not within ten seconds."""
+    server.send_signal(stop)
     try:
-        yield server
-    finally:
-        server.send_signal(stop)
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        server.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

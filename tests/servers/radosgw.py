@@ -15,7 +15,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from lakehouse.config import S3Config
-from tests.servers.listening import absent, free_port, process, wait_until_listening
+from tests.servers.listening import Server, absent, free_port, process
+from tests.servers.s3_server import S3Server
 
 KMS_KEY = "tidemark-test-key"
 _PROGRAMS = (
@@ -77,7 +78,7 @@ rgw frontends = beast endpoint=127.0.0.1:{port}
 
 
 @contextmanager
-def radosgw_server(folder: Path) -> Iterator[S3Config]:
+def radosgw_server(folder: Path) -> Iterator[S3Server]:
     """The cluster for the block's time; nothing of it is on disk but its monitor's notes."""
     missing = [name for name in _PROGRAMS if shutil.which(name) is None]
     if missing:
@@ -110,10 +111,9 @@ def radosgw_server(folder: Path) -> Iterator[S3Config]:
         "--monmap", str(folder / "monmap"), "--osdmap", str(folder / "osdmap"))  # fmt: skip
     with ExitStack() as running:
 
-        def start(name: str, *arguments: str) -> tuple["subprocess.Popen[bytes]", Path]:
-            log = folder / f"{name}.out"
+        def start(name: str, *arguments: str) -> None:
             command = [name, *ceph, *arguments, "-f"]
-            return running.enter_context(process(command, log)), log
+            running.enter_context(process(command, folder / f"{name}.out"))
 
         start("ceph-mon", "-i", "a")
         run("ceph-osd", *ceph, "-i", "0", "--mkfs")
@@ -121,9 +121,11 @@ def radosgw_server(folder: Path) -> Iterator[S3Config]:
         run("radosgw-admin", *ceph, "user", "create", "--uid", "tidemark",
             "--display-name", "tidemark", "--access-key", "key", "--secret-key", "secret",
         )  # fmt: skip
-        wait_until_listening(port, *start("radosgw", "-n", "client.rgw"))
-        yield S3Config(
+        gateway = Server(["radosgw", *ceph, "-n", "client.rgw", "-f"], port, folder / "radosgw.out")
+        running.enter_context(gateway.running_inside())
+        access = S3Config(
             endpoint=f"http://127.0.0.1:{port}",
             access_key=SecretStr("key"),
             secret_key=SecretStr("secret"),
         )
+        yield S3Server(access, gateway)

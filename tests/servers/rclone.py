@@ -10,13 +10,14 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from lakehouse.config import S3Config
-from tests.servers.listening import absent, free_port, process, wait_until_listening
+from tests.servers.listening import Server, absent, free_port
+from tests.servers.s3_server import S3Server
 
 
 @contextmanager
 def rclone_server(
     folder: Path, *, scheme: str = "http", options: Sequence[str] = ()
-) -> Iterator[S3Config]:
+) -> Iterator[S3Server]:
     """The server for the block's time; its objects are below the folder."""
     beside_python = str(Path(sys.executable).parent)
     rclone = shutil.which("rclone") or shutil.which("rclone", path=beside_python)
@@ -27,10 +28,11 @@ def rclone_server(
     command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", *options, str(objects)]
     # One line of CSV, as the variable of an option that may be repeated: hence the quotes.
     environment = {**os.environ, "RCLONE_AUTH_KEY": '"key,secret"'}
-    with process(command, log, env=environment) as server:
-        wait_until_listening(port, server, log)
-        yield S3Config(
+    listener = Server(command, port, log, environment)
+    with listener.running_inside():
+        access = S3Config(
             endpoint=f"{scheme}://127.0.0.1:{port}",
             access_key=SecretStr("key"),
             secret_key=SecretStr("secret"),
         )
+        yield S3Server(access, listener)

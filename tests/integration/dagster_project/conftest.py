@@ -95,9 +95,10 @@ class CommandLine:
 
     def counts(self) -> dict[str, int]:
         """Rows on each station of the way."""
-        return self._rows(_COUNTS)[0]
+        return self.rows(_COUNTS)[0]
 
-    def _rows(self, query: str) -> list[dict[str, Any]]:
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query."""
         # In this process: a command takes seconds to start, and the tests ask often.
         with read_only_lake(load_settings(self.environment)) as lake:
             return lake.execute(query).to_arrow_table().to_pylist()
@@ -142,7 +143,7 @@ class CommandLine:
             assert now[table] == self.base[table] + self.landed, table
         for table in ("rejected", "refused", "quarantined", "duplicate"):
             assert now[table] == self.base[table], table
-        accounted = self._rows(
+        accounted = self.rows(
             "select max_by(balanced, accounted_at) as balanced,"
             " max_by(clean, accounted_at) as clean from row_accounting"
         )

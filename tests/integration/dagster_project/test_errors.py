@@ -122,6 +122,35 @@ def test_broken_specs_are_named_with_line_while_the_good_one_runs(platform, edit
     }
 
 
+def test_four_processes_at_once_meet_no_error_and_count_exactly(platform):
+    """Two runs that ingest and score what lands meanwhile, a rescoring, and somebody who reads."""
+    platform.land_good("before_four_processes")
+    runs = [platform.start("run"), platform.start("run")]
+    runs.append(platform.start("run", "--rescore"))
+    reads = 0
+    while any(run.poll() is None for run in runs):
+        if reads % 20 == 0:
+            platform.land_good(f"beside_four_processes_{reads}", reviews=30)
+        now = platform.counts()
+        reads += 1
+        # One snapshot for all of them: no read sees half of a commit.
+        assert now["raw"] == now["loaded"]
+        assert now["lines"] == now["loaded"] + now["refused"]
+        assert now["predicted"] == now["scored"] <= now["raw"]
+    for run in runs:
+        output, errors = run.communicate()
+        assert run.returncode == 0, output + errors
+        assert "Error" not in output + errors
+    assert reads > 5
+    platform.run("run")
+    platform.assert_exact()
+    doubled = platform.rows(
+        "select entity_key from scores_reviews_rating"
+        " group by entity_key, model_version having count(*) > 1"
+    )
+    assert doubled == []
+
+
 def test_a_dbt_model_with_an_error_is_named_and_the_tables_stay_whole(platform, edited):
     before = platform.counts()
     platform.land_good("with_a_dbt_error")

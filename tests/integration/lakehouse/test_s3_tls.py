@@ -28,8 +28,8 @@ def by_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Config]:
     folder = tmp_path_factory.mktemp("tls")
     files = make_certificates(folder / "ours")
     options = ["--cert", str(files.certificate), "--key", str(files.key)]
-    with rclone_server(folder / "server", scheme="https", options=options) as s3:
-        trusting = s3.model_copy(update={"ca_bundle": files.authority})
+    with rclone_server(folder / "server", scheme="https", options=options) as server:
+        trusting = server.access.model_copy(update={"ca_bundle": files.authority})
         s3_client(trusting).create_bucket(Bucket="tls")
         yield trusting
 
