@@ -1,8 +1,11 @@
 """The dbt project as Dagster assets: built under the writer lock, counted, recorded."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +23,9 @@ from lakehouse.dbt_environment import dbt_environment
 from lakehouse.finished_steps import record_finished
 from lakehouse.quoting import quote_identifier
 from lakehouse.writer_lock import writer_lock
+from ml_assets.assets.keys import ModelKeys
 
+_log = logging.getLogger(__name__)
 AFTER_SCORING = "tag:after_scoring"
 
 
@@ -100,6 +105,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
                 target_path=target,
                 raise_on_error=False,
             )
+            _prepare_models(platform, context.run.asset_selection)
             for event in invocation.stream():
                 yield _counted(platform, context, event)
             snapshot_id = lake.snapshot_id()
@@ -123,6 +129,25 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             record_finished(lake, name, "dbt", snapshot_id=seen, run_id=context.run_id)
 
     return build
+
+
+def _prepare_models(platform: Platform, selected: AbstractSet[dg.AssetKey] | None) -> None:
+    """Imports what the models' steps of this run need, seconds for which dbt is waited for anyway.
+
+    Not in a thread: two threads that import the same libraries see them half-made.
+    """
+    models = [ModelKeys(name) for name in platform.specs.specs]
+    trains = any(selected is None or key in selected for keys in models for key in keys.training)
+    serves = any(selected is None or key in selected for keys in models for key in keys.serving)
+    try:
+        if trains or serves:
+            # First: it looks through all modules that are there, for a thousand functions.
+            import_module("skops.io")
+            import_module("matplotlib.figure")
+        if trains:
+            platform.registry().warm_up()
+    except Exception:  # noqa: BLE001 - the step that needs it tells what is wrong
+        _log.debug("the libraries of the models could not be prepared", exc_info=True)
 
 
 def newest_load(platform: Platform) -> int:

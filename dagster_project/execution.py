@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import dagster as dg
@@ -27,7 +25,6 @@ from lakehouse.failures import explanation_of
 from ml_assets.assets.keys import ModelKeys
 from ml_assets.assets.serving import RESCORE_TAG
 
-_log = logging.getLogger(__name__)
 _LOGGER = "progress"
 
 
@@ -60,12 +57,6 @@ def execute(
         _output_in(platform.settings.log_folder / "run.log"),
     ):
         close_dead_runs(instance)
-        if any(step.action in {"train", "score"} for step in steps):
-            # Not in the thread: this one adds itself to the import system before it is complete,
-            # and whoever looks for an installed package at that moment fails.
-            import_module("importlib_metadata")
-            # Beside the dbt build, for which this process only waits.
-            Thread(target=_warm_up, args=[platform], daemon=True).start()
         result = job.execute_in_process(
             instance=instance,
             asset_selection=_asset_keys(platform, steps),
@@ -82,15 +73,6 @@ def execute(
         errors=tuple(_errors(result)),
         failed_checks=tuple(_failed_checks(result)),
     )
-
-
-def _warm_up(platform: Platform) -> None:
-    try:
-        platform.registry().warm_up()
-        for name in ("matplotlib.figure", "skops.io", "sklearn.linear_model"):
-            import_module(name)
-    except Exception:  # noqa: BLE001 - the step that needs it tells what is wrong
-        _log.debug("the libraries of training could not be prepared", exc_info=True)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,6 +24,23 @@ from tests.servers.rclone import rclone_server
 from tests.storage import Storage
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+# One worker runs all files of such a folder: they share a platform that takes a minute to make.
+_TOGETHER = ("tests/integration/dagster_project/commands/",)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file to a worker, or a whole folder where its files share something costly."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFileOrFolder(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), None) or (
+                super()._split_scope(nodeid)
+            )
+
+    return ByFileOrFolder(config, log)
 
 
 @pytest.fixture(scope="session")

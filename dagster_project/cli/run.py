@@ -89,14 +89,19 @@ def run_rounds(
 def _round(
     platform: Platform, steps: tuple[Step, ...], *, rescore: bool, quiet: bool
 ) -> RunOutcome:
-    from dagster_project.execution import execute
-
     if not quiet:
         for step in steps:
             console.print(
                 f"[bold]{step.action}[/] {step.subject} [dim]because {step.reason}[/]",
                 highlight=False,
             )
+    # Before Dagster: skops looks for scipy's functions in all modules, in the order of import,
+    # which takes seconds when thousands come before.
+    import scipy.special  # noqa: F401
+
+    # Dagster takes seconds to import: the plan is shown before.
+    from dagster_project.execution import execute
+
     progress: Progress = SilentProgress() if quiet else TerminalProgress(console)
     with progress if isinstance(progress, TerminalProgress) else nullcontext():
         return execute(platform, steps, rescore=rescore, progress=progress)

@@ -24,9 +24,8 @@ def main() -> None:
     finally:
         _tell(victim.report())
         if failed:
-            # A platform that fails stays, to be looked at.
+            victim.stop()
             _tell(f"left in {victim.state}; its last output is in {victim.log}")
-            victim.storage.close()
         else:
             victim.remove()
 

@@ -5,7 +5,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
+
 from dagster_project.instance import open_instance
+from lakehouse.catalog_files import catalog_files
 from lakehouse.catalog_probe import probe_catalog
 from lakehouse.connection import Lake
 from lakehouse.maintenance import maintain
@@ -45,7 +48,8 @@ def verify_no_leftovers(victim: Victim) -> None:
         remove_abandoned(
             lake, registry, artifact_path=settings.artifact_path, older_than=datetime.now(UTC)
         )
-        assert victim.storage.files("tables/") == catalog_files(lake)
+        stored, named = victim.storage.files("tables/"), _named(victim)
+        assert stored == named, f"left: {stored - named}, missing: {named - stored}"
         _verify_artifacts(victim, lake)
     finally:
         lake.close()
@@ -116,7 +120,7 @@ def _verify_rows(lake: Lake) -> None:
 
 def _verify_files(victim: Victim, lake: Lake) -> None:
     present = victim.storage.files("")
-    missing = catalog_files(lake) - present
+    missing = _named(victim) - present
     assert not missing, f"the catalog names files that are not there: {missing}"
     for path, bundle_hash in lake.rows(
         "select bundle_path, bundle_hash from lake.ml.model_versions"
@@ -138,15 +142,7 @@ def _verify_processes(victim: Victim) -> None:
     assert states <= {"SUCCESS", "FAILURE"}, json.dumps(sorted(states))
 
 
-def catalog_files(lake: Lake) -> set[str]:
-    """The data and deletion files that the tables consist of now."""
-    files: set[str] = set()
-    for schema, table in lake.rows(
-        "select schema_name, table_name from duckdb_tables() where database_name = 'lake'"
-    ):
-        rows = lake.rows(
-            f"select data_file, delete_file from ducklake_list_files('lake', '{table}',"
-            f" schema => '{schema}')"
-        )
-        files.update(file for row in rows for file in row if file)
-    return files
+def _named(victim: Victim) -> set[str]:
+    """The files of all snapshots that are still there."""
+    with psycopg.connect(victim.settings.server.lake) as connection:
+        return {file.path for file in catalog_files(connection)}

@@ -15,6 +15,7 @@ import psutil
 
 from dagster_project.settings import Settings, load_settings
 from lakehouse.connection import Lake
+from lakehouse.postgres import stop_server
 from tests.chaos.storage import Storage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,12 +115,14 @@ class Victim:
                 continue
         return [command for command in found if "postgres" not in command]
 
-    def remove(self) -> None:
-        """Removes everything."""
-        from lakehouse.postgres import stop_server
-
+    def stop(self) -> None:
+        """Stops all that runs; the files stay, to be looked at."""
         stop_server(self.state / "postgres")
         self.storage.close()
+
+    def remove(self) -> None:
+        """Stops all that runs and removes everything."""
+        self.stop()
         if self.disk is not None:
             subprocess.run(["umount", "--lazy", self.disk], check=True)
         shutil.rmtree(self.state, ignore_errors=True)

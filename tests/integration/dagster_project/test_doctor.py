@@ -276,23 +276,24 @@ def test_a_disk_that_runs_full_is_found(settings, monkeypatch):
         assert _of(places.check_places(settings), "disk", status)
 
 
-def test_what_the_keys_may_do_on_s3_is_tried(settings, s3_server, s3_bucket):
+def test_what_the_keys_may_do_on_s3_is_tried(settings, new_storage):
+    storage = new_storage("radosgw")
     on_s3 = settings.model_copy(
         update={
-            "lake": f"{s3_bucket}/lake",
-            "landing": f"{s3_bucket}/landing",
-            "s3_endpoint": s3_server.endpoint,
-            "s3_access_key": s3_server.access_key,
-            "s3_secret_key": s3_server.secret_key,
+            "lake": f"{storage.root}/lake",
+            "landing": f"{storage.root}/landing",
+            "s3_endpoint": storage.s3.endpoint,
+            "s3_access_key": storage.s3.access_key,
+            "s3_secret_key": storage.s3.secret_key,
         }
     )
     findings = list(places.check_places(on_s3))
     assert _broken(findings) == []
     said = [finding.what for finding in findings if finding.area == "places"]
-    assert f"the lake {s3_bucket}/lake: list, put, get, delete" in said
-    assert f"the landing zone {s3_bucket}/landing: list" in said
+    assert f"the lake {storage.root}/lake: list, put, get, delete" in said
+    assert f"the landing zone {storage.root}/landing: list" in said
     assert _of(findings, "clock", "good")
-    wrong = on_s3.model_copy(update={"s3_secret_key": s3_server.access_key})
+    wrong = on_s3.model_copy(update={"s3_secret_key": storage.s3.access_key})
     assert len([what for what in _broken(places.check_places(wrong)) if "list failed" in what]) == 2
     missing = on_s3.model_copy(update={"lake": "s3://there-is-no-such-bucket/lake"})
     assert [what for what in _broken(places.check_places(missing)) if "no-such-bucket" in what]

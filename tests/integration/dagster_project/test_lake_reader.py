@@ -39,11 +39,11 @@ def filled(lake):
 
 
 @pytest.fixture
-def remote(lake_config, s3_server, s3_bucket):
+def remote(lake_config, new_storage):
     """The same on S3, in a bucket that holds other things too."""
-    client, bucket = s3_client(s3_server), s3_bucket.removeprefix("s3://")
-    client.put_object(Bucket=bucket, Key="private/x.csv", Body=b"a\n1\n")
-    config = lake_config.model_copy(update={"data_path": f"{s3_bucket}/lake/", "s3": s3_server})
+    bucket = new_storage("radosgw")
+    bucket.put("private/x.csv", b"a\n1\n")
+    config = lake_config.model_copy(update={"data_path": f"{bucket.root}/lake/", "s3": bucket.s3})
     lake = Lake(config)
     _fill(lake)
     yield SimpleNamespace(lake_config=config)
@@ -323,7 +323,7 @@ def test_the_attach_statement_has_no_password_and_names_the_database(lake_config
     text = attach_statement(SimpleNamespace(lake_config=local))
     assert "hidden" not in text
     assert (
-        "attach 'ducklake:postgres:host=db.example port=5433 dbname=lake user=me' as lake"
+        "attach 'ducklake:postgres:host=db.example port=5433 user=me dbname=lake' as lake"
         " (read_only);" in text
     )
     assert "httpfs" not in text

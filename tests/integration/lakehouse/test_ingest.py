@@ -400,7 +400,7 @@ def test_whatever_happens_to_the_files_the_counts_stay_exact(zone: Zone, seed: i
 _INGEST = """
 import os, signal, sys
 from pathlib import Path
-from lakehouse.config import LakeConfig
+from lakehouse.config import LakeConfig, S3Config
 from lakehouse.connection import Lake
 from lakehouse.landing import commit, ingest, preparation
 from lakehouse.landing.files import list_landed

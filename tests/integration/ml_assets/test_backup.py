@@ -35,6 +35,7 @@ from ml_assets.bundle import load_bundle
 from ml_assets.challenger import train_challenger
 from ml_assets.model_versions import champion_version
 from ml_assets.training_set import build_training_set, newest_training_set, read_training_set
+from tests.storage import on_every_s3
 
 pytestmark = [
     pytest.mark.integration,
@@ -400,39 +401,38 @@ def test_maintenance_waits_for_a_backup_that_copies(place):
     lake.close()
 
 
-def test_it_goes_over_s3_from_s3_to_s3(
-    s3_server, s3_bucket, short_folder, new_database, lake_config
-):
+@on_every_s3
+def test_it_goes_over_s3_from_s3_to_s3(storage, new_database, lake_config):
     config = lake_config.model_copy(
-        update={"data_path": f"{s3_bucket}/lake/tables/", "s3": s3_server}
+        update={"data_path": f"{storage.root}/lake/tables/", "s3": storage.s3}
     )
     place = Place(
         lake=config,
         mlflow_url=new_database(),
         dagster_url=new_database(),
-        lake_path=f"{s3_bucket}/lake",
-        landing_path=f"{s3_bucket}/landing",
+        lake_path=f"{storage.root}/lake",
+        landing_path=f"{storage.root}/landing",
     )
     lake = Lake(config)
     create_tables(lake)
     with lake.write("rows") as write:
         write.connection.execute("create table lake.raw.b as select i from range(1000) t(i)")
-    done = create_backup(place, f"{s3_bucket}/backups")
+    done = create_backup(place, f"{storage.root}/backups")
     assert (done.new_files, done.manifest.files) == (1, 1)
-    assert create_backup(place, f"{s3_bucket}/backups").new_files == 0
+    assert create_backup(place, f"{storage.root}/backups").new_files == 0
     new = Place(
         lake=config.model_copy(
-            update={"postgres_url": new_database(), "data_path": f"{s3_bucket}/new/tables/"}
+            update={"postgres_url": new_database(), "data_path": f"{storage.root}/new/tables/"}
         ),
         mlflow_url=new_database(),
         dagster_url=new_database(),
-        lake_path=f"{s3_bucket}/new",
-        landing_path=f"{s3_bucket}/landing",
+        lake_path=f"{storage.root}/new",
+        landing_path=f"{storage.root}/landing",
     )
     restore_backup(done.path, new)
-    open_storage(place.lake_path, s3_server).delete(
-        next(iter(open_storage(place.lake_path, s3_server).files())).path
+    open_storage(place.lake_path, storage.s3).delete(
+        next(iter(open_storage(place.lake_path, storage.s3).files())).path
     )
     assert Lake(new.lake).rows("select sum(i) from lake.raw.b") == [(499_500,)]
     with pytest.raises(TidemarkError, match="is missing"):
-        create_backup(place, f"{s3_bucket}/backups")
+        create_backup(place, f"{storage.root}/backups")

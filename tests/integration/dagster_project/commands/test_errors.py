@@ -113,7 +113,7 @@ def test_broken_specs_are_named_with_line_while_the_good_one_runs(platform, edit
     platform.land_good("beside_broken_specs")
     assert platform.run("run", COLUMNS="500").count("broken spec ") == 3
     platform.assert_exact()
-    shown = json.loads(platform.run("status", "--json"))["models"]
+    shown = json.loads(platform.answer("status", "--json"))["models"]
     verdicts = {model["model"]: model["last verdict"] for model in shown}
     assert {name for name, verdict in verdicts.items() if verdict == "broken spec"} == {
         "unreadable",
@@ -211,7 +211,7 @@ def test_a_postgres_that_goes_in_mid_run_is_mended_by_another_run(platform):
     platform.assert_nothing_half_done(before)
     platform.run("run")
     platform.assert_exact()
-    assert {run["status"] for run in json.loads(platform.run("status", "--json"))["runs"]} <= {
+    assert {run["status"] for run in json.loads(platform.answer("status", "--json"))["runs"]} <= {
         "success",
         "failure",
     }

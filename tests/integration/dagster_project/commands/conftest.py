@@ -20,9 +20,10 @@ import pytest
 from dagster_project.cli.main import main
 from dagster_project.lake_reader import read_only_lake
 from dagster_project.settings import load_settings
+from lakehouse import connection
 from lakehouse.landing.files import land_files
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 _COUNTS = """
 select
     (select count(*) from reviews) as raw,
@@ -67,11 +68,20 @@ class CommandLine:
         assert command.returncode == 0, f"tidemark {arguments}:\n{output}\n{errors}"
         return output
 
-    def error(self, *arguments: str, **environment: str) -> str:
-        """The message of a command, which must fail in the one way that it may.
+    def answer(self, *arguments: str) -> str:
+        """What a command prints, which must succeed.
 
-        In this process: the libraries take longer to load than such a command to fail.
+        In this process: the libraries take longer to load than such a command to work.
         """
+        code, output, errors = self._here(*arguments)
+        assert code == 0, f"tidemark {arguments}:\n{output}\n{errors}"
+        return output
+
+    def error(self, *arguments: str, **environment: str) -> str:
+        """The message of a command, which must fail in the one way that it may; in this process."""
+        return _the_error(*self._here(*arguments, **environment))
+
+    def _here(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         output, errors = StringIO(), StringIO()
         with (
             pytest.MonkeyPatch.context() as patch,
@@ -83,9 +93,16 @@ class CommandLine:
             # The command sets it, and it would outlast the state folder.
             patch.setenv("DAGSTER_HOME", "")
             patch.setattr(sys, "argv", ["tidemark", *arguments])
-            with pytest.raises(SystemExit) as exit_:
+            patch.setattr(connection, "_open_lakes", {})
+            try:
                 main()
-        return _the_error(int(exit_.value.code or 0), output.getvalue(), errors.getvalue())
+                code = 0
+            except SystemExit as exit_:
+                code = int(exit_.code or 0)
+            finally:
+                for lake in connection._open_lakes.values():
+                    lake.close()
+        return code, output.getvalue(), errors.getvalue()
 
     @staticmethod
     def error_of(command: subprocess.Popen[str]) -> str:
@@ -213,17 +230,17 @@ def _command_line(state: Path) -> CommandLine:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def empty() -> Iterator[CommandLine]:
     """A platform on which nothing has run."""
     state = Path(tempfile.mkdtemp(prefix="tm-err-"))
     command_line = _command_line(state)
     yield command_line
-    command_line.run("down")
+    command_line.answer("down")
     shutil.rmtree(state)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lake_disk(empty: CommandLine) -> Iterator[bool]:
     """Whether the lake is on a small disk of its own, which needs the right to mount one."""
     folder = empty.state / "lake"
@@ -242,13 +259,13 @@ def lake_disk(empty: CommandLine) -> Iterator[bool]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def platform(empty: CommandLine, lake_disk: bool) -> CommandLine:
     """A platform with nine months of reviews landed, trained on and scored."""
     generated = empty.state / "generated"
-    empty.run("generate", str(generated), "--rows", "2400")
+    empty.answer("generate", str(generated), "--rows", "2400")
     # The months behind them drift, which asks for trainings that no test here needs.
-    empty.run("land", "reviews", *map(str, sorted(generated.glob("*.jsonl"))[:9]))
+    empty.answer("land", "reviews", *map(str, sorted(generated.glob("*.jsonl"))[:9]))
     empty.run("run")
     empty.base = empty.counts()
     assert empty.base["lines"] == 1800

@@ -39,9 +39,9 @@ def _content(environment: dict[str, str]) -> dict[str, tuple]:
 def elsewhere(platform, tmp_path_factory):
     """The platform restored to a state folder of its own, its landed files copied; the content."""
     destination = tmp_path_factory.mktemp("backups")
-    done = json.loads(platform.run("backup", str(destination), "--json"))
+    done = json.loads(platform.answer("backup", str(destination), "--json"))
     assert done["files"] == done["new_files"] > 20
-    assert json.loads(platform.run("backup", str(destination), "--json"))["new_files"] == 0
+    assert json.loads(platform.answer("backup", str(destination), "--json"))["new_files"] == 0
     before = _content(platform.environment)
     state = Path(tempfile.mkdtemp(prefix="tm-else-"))
     new = type(platform)(
@@ -49,10 +49,10 @@ def elsewhere(platform, tmp_path_factory):
     )
     # As a copy to another machine does: the times of the files are lost.
     shutil.copytree(platform.state / "landing", state / "landing", copy_function=shutil.copyfile)
-    restored = json.loads(new.run("restore", done["backup"], "--json"))
+    restored = json.loads(new.answer("restore", done["backup"], "--json"))
     assert restored["files"] == restored["copied_files"] == done["files"]
     yield new, before
-    new.run("down")
+    new.answer("down")
     shutil.rmtree(state)
 
 
@@ -60,11 +60,9 @@ def test_the_restored_platform_is_the_same_and_goes_on(elsewhere):
     new, before = elsewhere
     assert before["marts.reviews_scored"][0] > 1700
     assert _content(new.environment) == before
-    findings = json.loads(new.run("doctor", "--deep", "--json"))
+    findings = json.loads(new.answer("doctor", "--deep", "--json"))
     assert {one["status"] for one in findings["findings"]} == {"good"}, findings
-    # Every landed file is known, though its place and its times are others.
-    new.run("run")
-    assert _content(new.environment)["raw.reviews"] == before["raw.reviews"]
+    # Every landed file is known, though its place and its times are others: none comes twice.
     new.land_good("after_restore")
     new.run("run")
     new.assert_exact()
@@ -73,7 +71,7 @@ def test_the_restored_platform_is_the_same_and_goes_on(elsewhere):
 def test_a_place_in_use_is_refused_in_one_message(platform, elsewhere, tmp_path):
     assert "no complete backup" in platform.error("restore", str(tmp_path / "nothing"))
     assert "Name either" in platform.error("restore")
-    backups = json.loads(platform.run("backup", str(tmp_path / "b"), "--json"))
+    backups = json.loads(platform.answer("backup", str(tmp_path / "b"), "--json"))
     assert "is not empty" in platform.error("restore", backups["backup"])
 
 
@@ -87,14 +85,11 @@ def test_a_damaged_catalog_is_refused_by_maintenance_and_put_back_by_a_dump(else
     with psycopg.connect(load_settings(new.environment).server.lake) as connection:
         connection.execute("update ducklake_table_stats set next_row_id = 1 where next_row_id > 1")
     assert "things are broken" in new.error("doctor")
-    maintained = new.start("maintain")
-    output, errors = maintained.communicate(timeout=300)
-    assert maintained.returncode == 1, output + errors
-    assert "ops/catalog" in output + errors
-    message = json.loads(new.run("restore", "--catalog", str(dumps[-2]), "--json"))
+    assert "ops/catalog" in new.error("maintain")
+    message = json.loads(new.answer("restore", "--catalog", str(dumps[-2]), "--json"))
     assert Path(message["before"]).exists()
-    new.run("doctor")
+    new.answer("doctor")
     new.run("run")
     new.assert_exact()
-    new.run("maintain")
-    new.run("doctor", "--deep")
+    new.answer("maintain")
+    new.answer("doctor", "--deep")
