@@ -22,7 +22,9 @@ def dead_runs(instance: "dg.DagsterInstance") -> list["dg.DagsterRun"]:
     import dagster as dg
 
     dead = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+    # One that has not started was killed between its first two rows in Dagster's storage.
+    unfinished = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED]
+    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
         # Without the tag it is the daemon's, which watches its runs itself.
         host, _, process = run.tags.get(PROCESS_TAG, "").partition(" ")
         if host != socket.gethostname():

@@ -45,11 +45,13 @@ def test_a_run_whose_process_is_gone_is_closed_and_others_are_left_alone():
     process.wait()
     with dg.DagsterInstance.ephemeral() as instance:
         killed = _started(instance, {PROCESS_TAG: killed_tag})
+        early = instance.create_run_for_job(one_step, tags={PROCESS_TAG: killed_tag}).run_id
         alive = _started(instance, {PROCESS_TAG: this_process()})
         daemons = _started(instance, {})
         elsewhere = _started(instance, {PROCESS_TAG: f"other-host {process.pid} 1.0"})
-        assert close_dead_runs(instance) == [killed]
-        assert instance.get_run_by_id(killed).status == dg.DagsterRunStatus.FAILURE
+        assert set(close_dead_runs(instance)) == {killed, early}
+        for run_id in (killed, early):
+            assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE
         for run_id in (alive, daemons, elsewhere):
             assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.STARTED
         assert close_dead_runs(instance) == []

@@ -10,7 +10,12 @@ import pytest
 from dagster_project.lake_reader import read_only_lake
 from dagster_project.settings import load_settings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(1200),
+    # Dagster warns of the futures of its own dependencies.
+    pytest.mark.filterwarnings("ignore"),
+]
 
 _PLACES = {
     "training_sets": "path",
