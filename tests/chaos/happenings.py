@@ -45,7 +45,8 @@ def happen(victim: Victim, kind: str, *arguments: str) -> Happening:
         output = victim.output
         assert "Traceback" not in output, output
         assert code in (0, 1), output
-        assert code == 0 or output.count("Error: ") == 1, output
+        errors = [line for line in output.splitlines() if line.startswith("Error: ")]
+        assert len(errors) == code, output
     return happening
 
 
