@@ -15,7 +15,7 @@ from lakehouse.config import LakeConfig
 from lakehouse.dbt_environment import lake_of_environment
 from lakehouse.engine import (
     attach_lake,
-    create_s3_secret,
+    set_up_s3,
     extensions,
     install_extensions,
     spill_folder,
@@ -60,7 +60,7 @@ class Plugin(BasePlugin):
         """Loads the extensions, attaches the lake, registers the text functions."""
         _load_extensions(conn, self._lake)
         if self._lake.is_remote:
-            create_s3_secret(conn, self._lake)
+            set_up_s3(conn, self._lake)
         for name, (function, returns) in _TEXT_FUNCTIONS.items():
             _register(conn, name, function, returns)
         # Last: when it fails, dbt calls this method once more on the same database.

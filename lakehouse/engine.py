@@ -27,6 +27,9 @@ _LOCAL_EXTENSIONS = ("postgres_scanner", "ducklake")
 _S3_EXTENSIONS = ("httpfs", "aws")
 # The engine encrypts only with the cryptography that this one brings.
 _ENCRYPTING_EXTENSIONS = ("httpfs",)
+# A server that starts anew, or is busy, is waited for: 0.1, 0.3, 0.9, 2.7 and 8.1 s.
+_HTTP_RETRIES = 5
+_HTTP_RETRY_BACKOFF = 3
 
 
 def file_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
@@ -49,7 +52,7 @@ def file_engine(config: LakeConfig) -> duckdb.DuckDBPyConnection:
     if config.is_remote:
         for name in _S3_EXTENSIONS:
             _load_extension(engine, name, config.extension_folder)
-        create_s3_secret(engine, config)
+        set_up_s3(engine, config)
     return engine
 
 
@@ -107,9 +110,14 @@ def _extension_file(name: str) -> Path:
     return files[0]
 
 
-def create_s3_secret(engine: duckdb.DuckDBPyConnection, config: LakeConfig) -> None:
-    """Gives the engine the S3 access of the settings, or that of the AWS credential chain."""
+def set_up_s3(engine: duckdb.DuckDBPyConnection, config: LakeConfig) -> None:
+    """Gives the engine the S3 access of the settings, or that of the AWS credential chain.
+
+    Failed requests are repeated.
+    """
     s3 = config.s3
+    engine.execute(f"set http_retries = {_HTTP_RETRIES}")
+    engine.execute(f"set http_retry_backoff = {_HTTP_RETRY_BACKOFF}")
     options = {"region": s3.region, "url_style": "path" if s3.path_style else "vhost"}
     if s3.endpoint:
         options["endpoint"] = s3.endpoint.split("://", 1)[-1].rstrip("/")
