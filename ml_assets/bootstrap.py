@@ -9,15 +9,16 @@ the blocks are drawn (random groups: Wolter, "Introduction to Variance Estimatio
 2). Sums over blocks have the variance of sums over units, at a cost that no longer grows with n.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.errors import TidemarkError
-from ml_assets.metric_sums import row_sums, statistics, sum_columns
 from ml_assets.metrics import metric_info
+from ml_assets.targets.target import Target
 
 # The units' sums stay under 32 MB, and their number high enough for the variance of a variance.
 _CELLS_OF_SUMS = 4_000_000
@@ -55,11 +56,10 @@ class PairedDifference:
 
 
 def bootstrap_metrics(
-    label: NDArray[np.integer],
-    probabilities: NDArray[np.float64],
+    label: NDArray[Any],
+    output: NDArray[np.float64],
     *,
-    classes: Sequence[int | str],
-    ordinal: bool,
+    target: Target,
     groups: NDArray[np.integer] | None = None,
     replicates: int = 1000,
     seed: int,
@@ -72,10 +72,9 @@ def bootstrap_metrics(
     has to be, to hold the estimate itself.
 
     Args:
-        label: Class indices, (n,).
-        probabilities: Of the classes, (n, k).
-        classes: The k classes.
-        ordinal: Whether the classes are ordered, which adds two metrics.
+        label: As the target has them, (n,).
+        output: Of the model, (n, m): class probabilities, or numbers with their intervals.
+        target: What is predicted.
         groups: Group of each row, (n,), whose rows are drawn together; None draws single rows.
         replicates: Number of resamples, 100 or more.
         seed: Of the draws; the same seed and rows give the same intervals.
@@ -86,20 +85,17 @@ def bootstrap_metrics(
 
     >>> label = np.array([0, 1] * 50)
     >>> probabilities = np.array([[0.9, 0.1], [0.4, 0.6]] * 49 + [[0.2, 0.8], [0.7, 0.3]])
+    >>> from ml_assets.targets.classes import ClassTarget
     >>> found = bootstrap_metrics(
-    ...     label, probabilities, classes=["no", "yes"], ordinal=False, seed=1)["accuracy"]
+    ...     label, probabilities, target=ClassTarget(("no", "yes")), seed=1)["accuracy"]
     >>> found.estimate, found.low <= 0.98 <= found.high
     (0.98, True)
     """
-    unit, n = _units(label, groups, columns=sum_columns(classes), seed=seed)
+    unit, n = _units(label, groups, columns=target.sum_columns, seed=seed)
     _check(n, replicates=replicates, confidence=confidence)
-    sums = row_sums(label, probabilities, classes=classes, unit=unit)
-
-    def statistic(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return statistics(sums, classes=classes, ordinal=ordinal)
-
-    drawn = _replicates(sums, statistic, replicates=replicates, seed=seed)
-    estimates = statistic(sums.sum(axis=0, keepdims=True))
+    sums = target.sums(label, output, unit=unit)
+    drawn = _replicates(sums, target.statistics, replicates=replicates, seed=seed)
+    estimates = target.statistics(sums.sum(axis=0, keepdims=True))
     intervals = {}
     for name, values in drawn.items():
         estimate = float(estimates[name][0])
@@ -109,13 +105,12 @@ def bootstrap_metrics(
 
 
 def paired_difference(  # noqa: PLR0913 - two models, one experiment
-    label: NDArray[np.integer],
-    prob_a: NDArray[np.float64],
-    prob_b: NDArray[np.float64],
+    label: NDArray[Any],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
     *,
     metric: str,
-    classes: Sequence[int | str],
-    ordinal: bool,
+    target: Target,
     groups: NDArray[np.integer] | None = None,
     replicates: int = 1000,
     seed: int,
@@ -124,12 +119,11 @@ def paired_difference(  # noqa: PLR0913 - two models, one experiment
     """How much better model a is than model b: both are measured on the same resamples.
 
     Args:
-        label: Class indices, (n,).
-        prob_a: Probabilities of the model that is judged, (n, k).
-        prob_b: Probabilities of the model it is compared with, (n, k).
-        metric: A name in `METRICS`; where lower values are better the sign is turned.
-        classes: The k classes.
-        ordinal: Whether the classes are ordered.
+        label: As the target has them, (n,).
+        a: Output of the model that is judged, (n, m).
+        b: Output of the model it is compared with, (n, m).
+        metric: A metric of the target; where lower values are better the sign is turned.
+        target: What is predicted.
         groups: Group of each row, (n,), whose rows are drawn together; None draws single rows.
         replicates: Number of resamples, 100 or more.
         seed: Of the draws.
@@ -140,24 +134,20 @@ def paired_difference(  # noqa: PLR0913 - two models, one experiment
 
     >>> label = np.array([0, 1] * 50)
     >>> good, poor = np.tile([[0.9, 0.1], [0.2, 0.8]], (50, 1)), np.tile([0.6, 0.4], (100, 1))
+    >>> from ml_assets.targets.classes import ClassTarget
     >>> found = paired_difference(
-    ...     label, good, poor, metric="accuracy", classes=[0, 1], ordinal=False, seed=1)
+    ...     label, good, poor, metric="accuracy", target=ClassTarget((0, 1)), seed=1)
     >>> found.estimate, found.low > 0.3, found.probability_better
     (0.5, True, 1.0)
     """
-    sign = 1.0 if metric_info(metric, ordinal=ordinal).direction == "higher" else -1.0
-    unit, n = _units(label, groups, columns=2 * sum_columns(classes), seed=seed)
+    sign = 1.0 if metric_info(metric, task=target.task).direction == "higher" else -1.0
+    unit, n = _units(label, groups, columns=2 * target.sum_columns, seed=seed)
     _check(n, replicates=replicates, confidence=confidence)
-    sums = np.concatenate(
-        [row_sums(label, prob, classes=classes, unit=unit) for prob in (prob_a, prob_b)], axis=1
-    )
+    sums = np.concatenate([target.sums(label, output, unit=unit) for output in (a, b)], axis=1)
 
     def statistic(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        a, b = (
-            statistics(half, classes=classes, ordinal=ordinal)[metric]
-            for half in np.split(sums, 2, axis=1)
-        )
-        difference = sign * (a - b)
+        of_a, of_b = (target.statistics(half)[metric] for half in np.split(sums, 2, axis=1))
+        difference = sign * (of_a - of_b)
         # The matrix product rounds equal columns differently by where they stand.
         return {metric: np.where(np.abs(difference) < _ROUNDING, 0.0, difference)}
 
@@ -169,7 +159,7 @@ def paired_difference(  # noqa: PLR0913 - two models, one experiment
 
 
 def _units(
-    label: NDArray[np.integer], groups: NDArray[np.integer] | None, *, columns: int, seed: int
+    label: NDArray[Any], groups: NDArray[np.integer] | None, *, columns: int, seed: int
 ) -> tuple[NDArray[np.integer], int]:
     """What is drawn: the unit or block of each row, and how many units there are."""
     if groups is None:

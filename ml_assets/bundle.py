@@ -13,7 +13,13 @@ from typing import Any
 
 from lakehouse.errors import TidemarkError
 from ml_assets.frames import FeatureColumns
-from ml_assets.model import BoosterPredictor, FittedModel, SklearnPredictor
+from ml_assets.model import (
+    BoosterPredictor,
+    FittedModel,
+    Predictor,
+    QuantityPredictor,
+    SklearnPredictor,
+)
 
 MANIFEST = "bundle.json"
 _PREPROCESSING = "preprocessing.skops"
@@ -21,7 +27,7 @@ _SKLEARN = "predictor.skops"
 _REFERENCE = "reference.json"
 _LIGHTGBM = "predictor.lightgbm.txt"
 _TRUSTED_TYPES = ("ml_assets.algorithms.text_features.FrequentTerms", "numpy.dtype")
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -45,17 +51,14 @@ def save_bundle(model: FittedModel, folder: Path, *, reference: dict[str, Any]) 
     folder.mkdir(parents=True, exist_ok=True)
     if model.preprocessing is not None:
         skops.io.dump(model.preprocessing, folder / _PREPROCESSING)
-    if isinstance(model.predictor, BoosterPredictor):
-        model.predictor.booster.save_model(folder / _LIGHTGBM)
-    elif isinstance(model.predictor, SklearnPredictor):
-        skops.io.dump(model.predictor.estimator, folder / _SKLEARN)
-    else:
-        raise TypeError(f"No file format for {type(model.predictor).__name__}.")
+    _save_estimator(_estimator(model), folder)
     (folder / _REFERENCE).write_text(json.dumps(reference, sort_keys=True))
     manifest = {
         "format": _FORMAT,
         "algorithm": model.algorithm,
         "classes": list(model.classes),
+        "interval": _interval(model),
+        "coverage": model.coverage,
         "text": list(model.columns.text),
         "categorical": list(model.columns.categorical),
         "numeric": list(model.columns.numeric),
@@ -104,6 +107,7 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None) -> Bundle:
         classes=tuple(manifest["classes"]),
         preprocessing=_load_skops(folder / _PREPROCESSING, manifest),
         predictor=_load_predictor(folder, manifest),
+        coverage=manifest["coverage"],
     )
     return Bundle(model=model, bundle_hash=bundle_hash)
 
@@ -114,12 +118,44 @@ def read_reference(folder: Path) -> dict[str, Any]:
     return reference
 
 
-def _load_predictor(folder: Path, manifest: dict[str, Any]) -> BoosterPredictor | SklearnPredictor:
-    if _LIGHTGBM in manifest["files"]:
+def _estimator(model: FittedModel) -> Any:
+    """What was fitted, inside the predictor."""
+    match model.predictor:
+        case BoosterPredictor(booster=fitted) | SklearnPredictor(estimator=fitted):
+            return fitted
+        case QuantityPredictor(regressor=fitted):
+            return fitted
+    raise TypeError(f"No file format for {type(model.predictor).__name__}.")
+
+
+def _interval(model: FittedModel) -> list[float] | None:
+    predictor = model.predictor
+    return [predictor.low, predictor.high] if isinstance(predictor, QuantityPredictor) else None
+
+
+def _save_estimator(estimator: Any, folder: Path) -> None:
+    import lightgbm
+    import skops.io
+
+    if isinstance(estimator, lightgbm.Booster):
+        estimator.save_model(folder / _LIGHTGBM)
+    else:
+        skops.io.dump(estimator, folder / _SKLEARN)
+
+
+def _load_predictor(folder: Path, manifest: dict[str, Any]) -> Predictor:
+    booster = _LIGHTGBM in manifest["files"]
+    if booster:
         import lightgbm
 
-        return BoosterPredictor(lightgbm.Booster(model_file=folder / _LIGHTGBM))
-    return SklearnPredictor(_load_skops(folder / _SKLEARN, manifest), len(manifest["classes"]))
+        estimator = lightgbm.Booster(model_file=folder / _LIGHTGBM)
+    else:
+        estimator = _load_skops(folder / _SKLEARN, manifest)
+    if manifest["interval"] is not None:
+        return QuantityPredictor(estimator, *manifest["interval"])
+    if booster:
+        return BoosterPredictor(estimator)
+    return SklearnPredictor(estimator, len(manifest["classes"]))
 
 
 def _load_skops(file: Path, manifest: dict[str, Any]) -> Any:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.connection import Lake
 from lakehouse.scratch import scratch_folder
-from ml_assets.algorithms.baseline import fit_baseline
 from ml_assets.bundle import save_bundle
 from ml_assets.gate import Verdict
+from ml_assets.labels import labels_of
 from ml_assets.model import FittedModel
 from ml_assets.model_versions import (
     CHALLENGER,
@@ -26,8 +25,8 @@ from ml_assets.monitoring.reference import build_reference
 from ml_assets.provenance import Provenance
 from ml_assets.registry import Registry
 from ml_assets.spec.document import ModelSpec
-from ml_assets.training import CrossValidation, cross_validate, fit
-from ml_assets.training_set import GROUP, TrainingSet, label_indices, read_training_set
+from ml_assets.training import CrossValidation, fit, fit_baseline
+from ml_assets.training_set import GROUP, TrainingSet, read_training_set
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,25 +63,19 @@ def train_challenger(
     """
     train = read_training_set(lake, training_set.path, role="train")
     holdout = read_training_set(lake, training_set.path, role="holdout")
-    label = label_indices(train, spec)
+    label = labels_of(train, spec)
     publish = _Publisher(lake, spec, training_set, registry, provenance, now)
     if champion_version(lake, spec.name) is None:
         _start_with_baseline(publish, label, holdout)
-    fitted = fit(spec, train, label)
-    folds = None
-    if spec.split.folds:
-        groups = train.column(GROUP).to_numpy()
-        folds = cross_validate(spec, train, label, groups)
+    fitted = fit(spec, train, label, train.column(GROUP).to_numpy())
     version = publish.version(fitted.model, holdout, fit_seconds=fitted.seconds)
     registry.set_alias(spec.name, CHALLENGER, version.version)
-    return TrainedChallenger(version, fitted.rows, folds)
+    return TrainedChallenger(version, fitted.rows, fitted.cross_validation)
 
 
-def _start_with_baseline(
-    publish: "_Publisher", label: NDArray[np.int64], holdout: "pa.Table"
-) -> None:
+def _start_with_baseline(publish: "_Publisher", label: NDArray[Any], holdout: "pa.Table") -> None:
     started = time.perf_counter()
-    baseline = fit_baseline(label, publish.spec.label.classes)
+    baseline = fit_baseline(publish.spec, label)
     seconds = time.perf_counter() - started
     version = publish.version(baseline, holdout, fit_seconds=seconds)
     reason = "The baseline is the first version: it serves until something beats it."
@@ -113,13 +106,13 @@ class _Publisher:
     ) -> ModelVersion:
         """Bundles the model and records it in MLflow and in the lake."""
         started = time.perf_counter()
-        probabilities = model.probabilities(holdout)
+        output = model.output(holdout)
         predict_seconds = time.perf_counter() - started
         reference = build_reference(
             self.lake,
             self.spec,
             training_set_path=self.training_set.path,
-            holdout_probabilities=probabilities,
+            holdout_output=output,
             holdout_cutoff=self.training_set.cutoff,
         )
         with scratch_folder(self.lake.config.scratch_folder) as folder:

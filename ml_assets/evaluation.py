@@ -1,6 +1,6 @@
 """Evaluation: challenger, champion and baseline on the same hold-out rows, with intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from lakehouse.connection import Lake
 from lakehouse.scratch import scratch_folder
 from lakehouse.storage import open_storage
-from ml_assets.algorithms.baseline import fit_baseline
 from ml_assets.artifacts import local_folder
 from ml_assets.bootstrap import Interval, bootstrap_metrics
 from ml_assets.bundle import load_bundle
-from ml_assets.calibration import ReliabilityBin, reliability_table
 from ml_assets.gate import GateEvidence
-from ml_assets.metrics import Metrics, classification_metrics
+from ml_assets.labels import labels_of, target_of
 from ml_assets.model_versions import ModelVersion
 from ml_assets.spec.document import ModelSpec
-from ml_assets.training import fit
-from ml_assets.training_set import GROUP, TrainingSet, label_indices, read_training_set
+from ml_assets.training import fit, fit_baseline
+from ml_assets.training_set import GROUP, TrainingSet, read_training_set
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,12 +31,11 @@ _FILE = "predictions.parquet"
 
 @dataclass(frozen=True)
 class Subject:
-    """One of the compared: its probabilities on the hold-out, (n, k), and its quality there."""
+    """One of the compared: its output on the hold-out, (n, m), and its quality there."""
 
     name: str
     version: int | None
-    probabilities: NDArray[np.float64]
-    metrics: Metrics
+    output: NDArray[np.float64]
     intervals: dict[str, Interval]
 
 
@@ -50,16 +47,18 @@ class Evaluation:
         subjects: By name: `challenger`, `baseline`, and `champion` where there is one.
         comparable: Hold-out rows that the champion has not seen either, (n,) of bool: the rows
             on which the gate compares.
-        reliability: The challenger's confidence against its share of right predictions.
-        without_balancing: Metrics of the same algorithm without the spec's balancing, to show
+        label: As the target has them, (n,).
+        event_time: UTC times of the rows, (n,).
+        without_balancing: Output of the same algorithm without the spec's balancing, to show
             its effect; None where there is no balancing.
     """
 
     rows: int
     subjects: dict[str, Subject]
     comparable: NDArray[np.bool_]
-    reliability: Sequence[ReliabilityBin]
-    without_balancing: Metrics | None
+    label: NDArray[Any]
+    event_time: NDArray[np.datetime64]
+    without_balancing: NDArray[np.float64] | None
 
 
 def evaluate(
@@ -74,20 +73,20 @@ def evaluate(
     """Compares on the training set's hold-out and keeps the predictions for the gate."""
     train = read_training_set(lake, training_set.path, role="train")
     holdout = read_training_set(lake, training_set.path, role="holdout")
-    label = label_indices(holdout, spec)
+    label = labels_of(holdout, spec)
     groups = holdout.column(GROUP).to_numpy()
-    baseline = fit_baseline(label_indices(train, spec), spec.label.classes)
-    probabilities: dict[str, tuple[int | None, NDArray[np.float64]]] = {
+    baseline = fit_baseline(spec, labels_of(train, spec))
+    outputs: dict[str, tuple[int | None, NDArray[np.float64]]] = {
         "challenger": (challenger.version, _predict(lake, challenger, holdout)),
-        "baseline": (None, baseline.probabilities(holdout)),
+        "baseline": (None, baseline.output(holdout)),
     }
     comparable = np.ones(holdout.num_rows, dtype=np.bool_)
     if champion is not None and champion.version != challenger.version:
-        probabilities["champion"] = (champion.version, _predict(lake, champion, holdout))
+        outputs["champion"] = (champion.version, _predict(lake, champion, holdout))
         comparable = _unseen_by(lake, spec, champion, train=train, holdout=holdout)
     subjects = {
         name: _subject(spec, name, version, label=label, values=values, groups=groups)
-        for name, (version, values) in probabilities.items()
+        for name, (version, values) in outputs.items()
     }
     _keep(
         _predictions_path(artifact_path, challenger), lake, holdout, spec,
@@ -97,8 +96,9 @@ def evaluate(
         rows=holdout.num_rows,
         subjects=subjects,
         comparable=comparable,
-        reliability=reliability_table(label, subjects["challenger"].probabilities),
-        without_balancing=_without_balancing(spec, train, holdout, label),
+        label=label,
+        event_time=holdout.column(spec.event_time).to_numpy(),
+        without_balancing=_without_balancing(spec, train, holdout),
     )
 
 
@@ -116,7 +116,7 @@ def gate_evidence(
 
     def matrix(name: str) -> NDArray[np.float64]:
         values = np.asarray(table.column(name).combine_chunks().flatten(), dtype=np.float64)
-        return values.reshape(table.num_rows, len(spec.label.classes))
+        return values.reshape(table.num_rows, target_of(spec).outputs)
 
     metadata = table.schema.metadata or {}
     champion = metadata.get(b"champion_version", b"")
@@ -175,7 +175,7 @@ def record_evaluation(
 def _predict(lake: Lake, version: ModelVersion, table: "pa.Table") -> NDArray[np.float64]:
     with local_folder(version.bundle_path, lake.config) as folder:
         bundle = load_bundle(folder, expected_hash=version.bundle_hash)
-    return bundle.model.probabilities(table)
+    return bundle.model.output(table)
 
 
 def _subject(
@@ -183,19 +183,17 @@ def _subject(
     name: str,
     version: int | None,
     *,
-    label: NDArray[np.int64],
+    label: NDArray[Any],
     values: NDArray[np.float64],
     groups: NDArray[np.int64],
 ) -> Subject:
-    ordinal = spec.task == "ordinal"
     return Subject(
         name=name,
         version=version,
-        probabilities=values,
-        metrics=classification_metrics(label, values, classes=spec.label.classes, ordinal=ordinal),
+        output=values,
         intervals=bootstrap_metrics(
             label, values,
-            classes=spec.label.classes, ordinal=ordinal, groups=groups,
+            target=target_of(spec), groups=groups,
             replicates=_REPLICATES, seed=spec.seed, confidence=spec.gate.confidence,
         ),
     )  # fmt: skip
@@ -225,20 +223,15 @@ def _unseen_by(
 
 
 def _without_balancing(
-    spec: ModelSpec, train: "pa.Table", holdout: "pa.Table", label: NDArray[np.int64]
-) -> Metrics | None:
+    spec: ModelSpec, train: "pa.Table", holdout: "pa.Table"
+) -> NDArray[np.float64] | None:
     if spec.balancing.method == "none":
         return None
     plain = spec.model_copy(
         update={"balancing": spec.balancing.model_copy(update={"method": "none"})}
     )
-    model = fit(plain, train, label_indices(train, spec)).model
-    return classification_metrics(
-        label,
-        model.probabilities(holdout),
-        classes=spec.label.classes,
-        ordinal=spec.task == "ordinal",
-    )
+    groups = train.column(GROUP).to_numpy()
+    return fit(plain, train, labels_of(train, spec), groups).model.output(holdout)
 
 
 def _predictions_path(artifact_path: str, challenger: ModelVersion) -> str:
@@ -251,7 +244,7 @@ def _keep(
     holdout: "pa.Table",
     spec: ModelSpec,
     *,
-    label: NDArray[np.int64],
+    label: NDArray[Any],
     comparable: NDArray[np.bool_],
     subjects: Mapping[str, Subject],
 ) -> None:
@@ -267,7 +260,7 @@ def _keep(
     for name in spec.segments:
         columns[f"segment_{name}"] = holdout.column(name).cast(pa.string()).fill_null("(missing)")
     for name, subject in subjects.items():
-        columns[name] = pa.array(list(subject.probabilities), pa.list_(pa.float64()))
+        columns[name] = pa.array(list(subject.output), pa.list_(pa.float64()))
     champion = subjects.get("champion")
     table = pa.table(columns).replace_schema_metadata(
         {"champion_version": str(champion.version) if champion else ""}

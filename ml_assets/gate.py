@@ -6,16 +6,17 @@ seen. Near duplicates count as one piece of evidence. Pure: the evidence comes i
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.errors import TidemarkError
-from ml_assets.bootstrap import PairedDifference, paired_difference
+from ml_assets.bootstrap import PairedDifference
+from ml_assets.comparison import PairedTest, compare, paired_test
 from ml_assets.gate_policy import GatePolicy
-from ml_assets.metrics import classification_metrics, metric_info
-from ml_assets.significance import mcnemar
+from ml_assets.metrics import metric_info
+from ml_assets.targets.target import Target, metric_values
 
 __all__ = ["Criterion", "GateEvidence", "GatePolicy", "Verdict", "decide"]
 
@@ -25,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 class _Compare(Protocol):
-    """The challenger's difference to other probabilities, over all rows or some."""
+    """The challenger's difference to another model's output, over all rows or some."""
 
     def __call__(
         self, other: Floats, rows: NDArray[np.bool_] | None = None
@@ -34,13 +35,13 @@ class _Compare(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GateEvidence:
-    """Labels and the three models' probabilities on the same hold-out rows.
+    """Labels and the three models' outputs on the same hold-out rows.
 
     Attributes:
-        label: Class indices, (n,).
-        challenger: Its probabilities, (n, k).
-        champion: Those of the model in production, (n, k).
-        baseline: Those of the naive baseline, (n, k).
+        label: As the target has them, (n,).
+        challenger: Its output, (n, m): class probabilities, or numbers with their intervals.
+        champion: That of the model in production, (n, m).
+        baseline: That of the naive baseline, (n, m).
         groups: Near-duplicate group of each row, (n,); None takes rows as independent.
         segments: Columns by which losses are looked for, each (n,).
         challenger_version: Of the challenger.
@@ -48,7 +49,7 @@ class GateEvidence:
         baseline_version: Of the baseline.
     """
 
-    label: NDArray[np.integer]
+    label: NDArray[Any]
     challenger: Floats
     champion: Floats
     baseline: Floats
@@ -81,22 +82,21 @@ class Criterion:
 class Verdict:
     """Whether the challenger is promoted, the reason in one sentence, and all that was judged.
 
-    `mcnemar_p_value` is for information: of the test that challenger and champion are right
-    equally often; None where nothing was compared.
+    `test` is for information: that challenger and champion are equally good; None where nothing
+    was compared.
     """
 
     promoted: bool
     reason: str
     criteria: tuple[Criterion, ...]
-    mcnemar_p_value: float | None = None
+    test: PairedTest | None = None
 
 
 def decide(
     policy: GatePolicy,
     evidence: GateEvidence,
     *,
-    classes: Sequence[int | str],
-    ordinal: bool,
+    target: Target,
     seed: int,
 ) -> Verdict:
     """The verdict on the challenger, with a reason that names numbers.
@@ -113,15 +113,16 @@ def decide(
     Raises:
         TidemarkError: The evidence's arrays do not fit, or a metric needs ordered classes.
 
+    >>> from ml_assets.targets.classes import ClassTarget
     >>> label = np.array([0, 1] * 150)
     >>> constant, right = np.tile([0.6, 0.4], (300, 1)), np.eye(2)[label]
     >>> evidence = GateEvidence(label, right, constant, constant, 2, 1)
-    >>> decide(GatePolicy(metric="accuracy"), evidence, classes=[0, 1], ordinal=False,
+    >>> decide(GatePolicy(metric="accuracy"), evidence, target=ClassTarget((0, 1)),
     ...     seed=7).reason  # doctest: +ELLIPSIS
     'Promoted: version 2 gains +0.5000 in accuracy (95 % interval ...) over champion version 1, ...'
     """
     for name in (policy.metric, *policy.minimum, *policy.maximum):
-        metric_info(name, ordinal=ordinal)
+        metric_info(name, task=target.task)
     _check(evidence)
     enough = _enough_rows(policy, evidence)
     if not enough.passed:
@@ -131,38 +132,30 @@ def decide(
             criteria=(enough,),
         )
 
-    def compare(other: Floats, rows: NDArray[np.bool_] | None = None) -> PairedDifference:
+    def difference(other: Floats, rows: NDArray[np.bool_] | None = None) -> PairedDifference:
         at = slice(None) if rows is None else rows
-        return paired_difference(
+        return compare(
+            target,
             evidence.label[at],
             evidence.challenger[at],
             other[at],
             metric=policy.metric,
-            classes=classes,
-            ordinal=ordinal,
             groups=None if evidence.groups is None else evidence.groups[at],
             seed=seed,
             confidence=policy.confidence,
         )
 
-    values = classification_metrics(
-        evidence.label, evidence.challenger, classes=classes, ordinal=ordinal
-    ).values()
     criteria = (
         enough,
-        *_gains(policy, evidence, compare),
-        *_segments(policy, evidence, compare),
-        *_limits(policy, values),
+        *_gains(policy, evidence, difference),
+        *_segments(policy, evidence, difference),
+        *_limits(policy, metric_values(target, evidence.label, evidence.challenger)),
     )
-    right = [
-        probabilities.argmax(axis=1) == evidence.label
-        for probabilities in (evidence.challenger, evidence.champion)
-    ]
     return Verdict(
         promoted=all(criterion.passed for criterion in criteria),
         reason=_reason(criteria),
         criteria=criteria,
-        mcnemar_p_value=mcnemar(*right).p_value,
+        test=paired_test(target, evidence.label, evidence.challenger, evidence.champion),
     )
 
 

@@ -11,13 +11,23 @@ from numpy.typing import NDArray
 from lakehouse.errors import TidemarkError
 from ml_assets.metric_sums import ratio, row_sums, statistics
 
+TaskName = Literal["classification", "ordinal", "regression", "forecast"]
+_CLASSES: tuple[TaskName, ...] = ("classification", "ordinal")
+_QUANTITIES: tuple[TaskName, ...] = ("regression", "forecast")
+
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """What a metric means: which direction is better, and whether classes must be ordered."""
+    """What a metric means.
 
-    direction: Literal["higher", "lower"]
-    ordinal_only: bool
+    Attributes:
+        direction: Which values are better; `none` for what describes and does not judge.
+        tasks: For which tasks it is defined.
+        description: In a sentence.
+    """
+
+    direction: Literal["higher", "lower", "none"]
+    tasks: tuple[TaskName, ...]
     description: str
 
 
@@ -28,22 +38,50 @@ MetricName = Literal[
     "expected_calibration_error",
     "mean_absolute_error",
     "quadratic_weighted_kappa",
+    "root_mean_squared_error",
+    "r_squared",
+    "theils_u",
+    "direction_accuracy",
+    "interval_coverage",
+    "interval_width",
 ]
 METRICS: dict[str, MetricInfo] = {
-    "accuracy": MetricInfo("higher", False, "Share of rows predicted right."),
+    "accuracy": MetricInfo("higher", _CLASSES, "Share of rows predicted right."),
     "macro_f1": MetricInfo(
-        "higher", False, "Mean F1 over the classes that occur as label or as prediction."
+        "higher", _CLASSES, "Mean F1 over the classes that occur as label or as prediction."
     ),
-    "log_loss": MetricInfo("lower", False, "Mean -ln of the probability given to the label."),
+    "log_loss": MetricInfo("lower", _CLASSES, "Mean -ln of the probability given to the label."),
     "expected_calibration_error": MetricInfo(
-        "lower", False, "Mean absolute gap between confidence and accuracy in 15 bins."
+        "lower", _CLASSES, "Mean absolute gap between confidence and accuracy in 15 bins."
     ),
     "mean_absolute_error": MetricInfo(
-        "lower", True, "Mean distance between predicted and actual class, in class values."
+        "lower",
+        ("ordinal", *_QUANTITIES),
+        "Mean distance between prediction and label; of classes, in class values.",
     ),
     "quadratic_weighted_kappa": MetricInfo(
-        "higher", True, "Agreement beyond chance, errors weighted by squared distance of places."
+        "higher",
+        ("ordinal",),
+        "Agreement beyond chance, errors weighted by squared distance of places.",
     ),
+    "root_mean_squared_error": MetricInfo(
+        "lower", _QUANTITIES, "Root of the mean squared distance between prediction and label."
+    ),
+    "r_squared": MetricInfo(
+        "higher", ("regression",), "Share of the labels' variance that is explained."
+    ),
+    "theils_u": MetricInfo(
+        "lower",
+        ("forecast",),
+        "Root mean squared error over that of predicting no change (Theil's U2).",
+    ),
+    "direction_accuracy": MetricInfo(
+        "higher",
+        ("forecast",),
+        "Share of moves whose direction was predicted; half where no move was predicted.",
+    ),
+    "interval_coverage": MetricInfo("none", _QUANTITIES, "Share of labels in their intervals."),
+    "interval_width": MetricInfo("none", _QUANTITIES, "Mean width of the intervals."),
 }
 
 
@@ -80,7 +118,7 @@ class Metrics:
         return {name: value for name in METRICS if (value := getattr(self, name)) is not None}
 
 
-def metric_direction(name: str) -> Literal["higher", "lower"]:
+def metric_direction(name: str) -> Literal["higher", "lower", "none"]:
     """Which values of the metric are better.
 
     Raises:
@@ -92,11 +130,11 @@ def metric_direction(name: str) -> Literal["higher", "lower"]:
     return metric_info(name).direction
 
 
-def metric_info(name: str, *, ordinal: bool = True) -> MetricInfo:
-    """What the metric means, if it is defined for classes that are `ordinal` or not.
+def metric_info(name: str, *, task: TaskName | None = None) -> MetricInfo:
+    """What the metric means, if it is defined for the task.
 
     Raises:
-        TidemarkError: There is no such metric, or not for classes without an order.
+        TidemarkError: There is no such metric, or not for the task.
 
     >>> metric_info("accuracy").description
     'Share of rows predicted right.'
@@ -107,12 +145,17 @@ def metric_info(name: str, *, ordinal: bool = True) -> MetricInfo:
             f"There is no metric '{name}'; there are {', '.join(METRICS)}.",
             hint=f"Did you mean '{near[0]}'?" if near else "Choose one of these.",
         )
-    if METRICS[name].ordinal_only and not ordinal:
+    if task is not None and task not in METRICS[name].tasks:
         raise TidemarkError(
-            f"The metric '{name}' needs ordered classes.",
-            hint="Choose another metric, or task: ordinal.",
+            f"The metric '{name}' is not defined for {task}.",
+            hint=f"Choose one of {', '.join(metrics_of(task))}.",
         )
     return METRICS[name]
+
+
+def metrics_of(task: TaskName) -> dict[str, MetricInfo]:
+    """The metrics that are defined for the task, by name."""
+    return {name: info for name, info in METRICS.items() if task in info.tasks}
 
 
 def classification_metrics(

@@ -18,11 +18,19 @@ class BundleModel:
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """A frame with `prediction`, `confidence` and, for numbers, `prediction_value`."""
+        """A frame with `prediction`, `confidence` and, for numbers, `prediction_value`.
+
+        Of quantities: `prediction_value`, `interval_low`, `interval_high`; forecasts as changes
+        from the anchor, which is no feature.
+        """
         del params
         import pyarrow as pa
 
-        probabilities = self._model.probabilities(pa.Table.from_pandas(model_input))
+        output = self._model.output(pa.Table.from_pandas(model_input))
+        if not self._model.classes:
+            names = ["prediction_value", "interval_low", "interval_high"]
+            return pd.DataFrame(output, columns=names, index=model_input.index)
+        probabilities = output
         top = probabilities.argmax(axis=1)
         predictions = {
             "prediction": [self._model.classes[index] for index in top],

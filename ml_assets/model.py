@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_assets.frames import FeatureColumns, feature_frame
+from ml_assets.targets.quantity_sums import OUTPUTS as QUANTITY_OUTPUTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,24 +16,26 @@ Label = int | str
 
 
 class Predictor(Protocol):
-    """Class probabilities out of preprocessed features."""
+    """What a target's output is made by, out of preprocessed features."""
 
-    def probabilities(self, features: Any) -> NDArray[np.float64]:
-        """The probability of each class, (n, k), rows summing to one."""
+    def output(self, features: Any) -> NDArray[np.float64]:
+        """The output for each row, (n, m), as the target has it."""
         ...
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """One fitted pipeline: it takes raw feature columns and gives class probabilities.
+    """One fitted pipeline: it takes raw feature columns and gives the target's output.
 
     Attributes:
         algorithm: Name of the algorithm, as in the spec.
         columns: The feature columns that it reads.
-        classes: The labels, in the order of the probabilities.
+        classes: The labels, in the order of the probabilities; none where quantities are
+            predicted.
         preprocessing: Fitted scikit-learn transformer from the feature frame; None where the
             predictor looks at no feature (the baseline).
-        predictor: From preprocessed features to probabilities.
+        predictor: From preprocessed features to the output.
+        coverage: The share of labels that intervals are to hold; None where there are none.
     """
 
     algorithm: str
@@ -40,15 +43,21 @@ class FittedModel:
     classes: tuple[Label, ...]
     preprocessing: Any
     predictor: Predictor
+    coverage: float | None = None
 
-    def probabilities(self, table: "pa.Table | pa.RecordBatch") -> NDArray[np.float64]:
-        """The probability of each class for each row, (n, k)."""
+    @property
+    def outputs(self) -> int:
+        """Columns of the output."""
+        return len(self.classes) or QUANTITY_OUTPUTS
+
+    def output(self, table: "pa.Table | pa.RecordBatch") -> NDArray[np.float64]:
+        """The output for each row: class probabilities (n, k), or number and interval (n, 3)."""
         if self.preprocessing is None:
-            return self.predictor.probabilities(np.zeros((table.num_rows, 1)))
+            return self.predictor.output(np.zeros((table.num_rows, 1)))
         if table.num_rows == 0:
-            return np.zeros((0, len(self.classes)))
+            return np.zeros((0, self.outputs))
         frame = feature_frame(self.columns, table)
-        return self.predictor.probabilities(self.preprocessing.transform(frame))
+        return self.predictor.output(self.preprocessing.transform(frame))
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class SklearnPredictor:
     estimator: Any
     n_classes: int
 
-    def probabilities(self, features: Any) -> NDArray[np.float64]:
+    def output(self, features: Any) -> NDArray[np.float64]:
         """The probability of each class, (n, k)."""
         seen = self.estimator.predict_proba(features)
         probabilities = np.zeros((seen.shape[0], self.n_classes))
@@ -77,9 +86,28 @@ class BoosterPredictor:
 
     booster: Any
 
-    def probabilities(self, features: Any) -> NDArray[np.float64]:
+    def output(self, features: Any) -> NDArray[np.float64]:
         """The probability of each class, (n, k)."""
         return np.asarray(self.booster.predict(features), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class QuantityPredictor:
+    """A regressor with an interval around what it predicts.
+
+    Attributes:
+        regressor: A scikit-learn regressor or a LightGBM booster.
+        low, high: From the prediction to the ends of its interval, as residuals show them.
+    """
+
+    regressor: Any
+    low: float
+    high: float
+
+    def output(self, features: Any) -> NDArray[np.float64]:
+        """The prediction and the ends of its interval, (n, 3)."""
+        point = np.asarray(self.regressor.predict(features), dtype=np.float64)
+        return np.column_stack([point, point + self.low, point + self.high])
 
 
 def expected_value(
@@ -90,6 +118,6 @@ def expected_value(
     >>> expected_value(np.array([[0.5, 0.5]]), (1, 5)).tolist()
     [3.0]
     """
-    if not all(isinstance(value, int) for value in classes):
+    if not classes or not all(isinstance(value, int) for value in classes):
         return None
     return probabilities @ np.asarray(classes, dtype=np.float64)

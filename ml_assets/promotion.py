@@ -5,6 +5,7 @@ from datetime import datetime
 from lakehouse.connection import Lake
 from lakehouse.errors import TidemarkError
 from ml_assets.gate import GateEvidence, Verdict, decide
+from ml_assets.labels import target_of
 from ml_assets.model_versions import CHAMPION, ModelVersion, champion_version, record_decision
 from ml_assets.registry import Registry
 from ml_assets.spec.document import ModelSpec
@@ -43,8 +44,7 @@ def decide_promotion(
     verdict = decide(
         spec.gate,
         evidence,
-        classes=spec.label.classes,
-        ordinal=spec.task == "ordinal",
+        target=target_of(spec),
         seed=spec.seed,
     )
     record_decision(lake, challenger, champion, verdict, now=now, run_id=run_id)

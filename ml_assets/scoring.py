@@ -30,9 +30,12 @@ _log = logging.getLogger(__name__)
 # Rows per record batch through the model: bounds memory; larger batches are no faster.
 BATCH_ROWS = 16_384
 _FUNCTION = "ml_assets.scoring:score_task"
+# `probabilities` are of classes, the interval is of quantities; `confidence` is the probability of
+# the predicted class, or the share of labels that the interval is to hold.
 SCORE_COLUMNS = """
     entity_key varchar not null, model_version integer not null, prediction varchar not null,
-    prediction_value double, confidence double not null, probabilities double[] not null,
+    prediction_value double, confidence double not null, probabilities double[],
+    interval_low double, interval_high double,
     training_set_hash varchar not null, features_version varchar not null,
     snapshot_id bigint not null, scored_at timestamptz not null, run_id varchar not null"""
 
@@ -119,6 +122,7 @@ def score_unscored(
                 "bundle": str(bundle),
                 "bundle_hash": champion.bundle_hash,
                 "entity_key": spec.entity_key,
+                "anchor": None if spec.forecast is None else spec.forecast.anchor,
                 "model_version": champion.version,
                 "training_set_hash": champion.training_set_hash,
                 "features_version": champion.features_version,
@@ -168,19 +172,11 @@ def score_batch(
     """The scores of a batch of feature rows, in its order, with their provenance."""
     import pyarrow as pa
 
-    probabilities = model.probabilities(batch)
-    top = probabilities.argmax(axis=1)
-    names = np.asarray([str(value) for value in model.classes])
-    expected = expected_value(probabilities, model.classes)
     n = batch.num_rows
-    offsets = np.arange(n + 1, dtype=np.int32) * len(model.classes)
     columns = [
         batch.column(provenance["entity_key"]).cast(pa.string()),
         pa.repeat(pa.scalar(provenance["model_version"], pa.int32()), n),
-        pa.array(names[top] if n else [], pa.string()),
-        pa.nulls(n, pa.float64()) if expected is None else pa.array(expected, pa.float64()),
-        pa.array(probabilities[np.arange(n), top], pa.float64()),
-        pa.ListArray.from_arrays(pa.array(offsets), pa.array(probabilities.ravel(), pa.float64())),
+        *(_of_classes(model, batch) if model.classes else _of_quantities(model, batch, provenance)),
         pa.repeat(pa.scalar(provenance["training_set_hash"]), n),
         pa.repeat(pa.scalar(provenance["features_version"]), n),
         pa.repeat(pa.scalar(provenance["snapshot_id"], pa.int64()), n),
@@ -191,6 +187,48 @@ def score_batch(
         pa.repeat(pa.scalar(provenance["run_id"]), n),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=scores_schema())
+
+
+def _of_classes(model: FittedModel, batch: "pa.RecordBatch") -> "list[pa.Array]":
+    """Prediction, value, confidence, probabilities, and no interval."""
+    import pyarrow as pa
+
+    probabilities = model.output(batch)
+    n, k = probabilities.shape
+    top = probabilities.argmax(axis=1)
+    names = np.asarray([str(value) for value in model.classes])
+    expected = expected_value(probabilities, model.classes)
+    none = pa.nulls(n, pa.float64())
+    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * k)
+    return [
+        pa.array(names[top] if n else [], pa.string()),
+        none if expected is None else pa.array(expected, pa.float64()),
+        pa.array(probabilities[np.arange(n), top], pa.float64()),
+        pa.ListArray.from_arrays(offsets, pa.array(probabilities.ravel(), pa.float64())),
+        none,
+        none,
+    ]
+
+
+def _of_quantities(
+    model: FittedModel, batch: "pa.RecordBatch", provenance: "dict[str, Any] | Any"
+) -> "list[pa.Array]":
+    """Prediction as text and as number, the interval's share and ends; forecasts as levels."""
+    import pyarrow as pa
+
+    output = model.output(batch)
+    if provenance["anchor"] is not None:
+        anchor = batch.column(provenance["anchor"]).cast(pa.float64())
+        output = output + anchor.to_numpy(zero_copy_only=False)[:, None]
+    point, low, high = (pa.array(column, pa.float64()) for column in output.T)
+    return [
+        point.cast(pa.string()),
+        point,
+        pa.array(np.full(batch.num_rows, model.coverage), pa.float64()),
+        pa.nulls(batch.num_rows, pa.list_(pa.float64())),
+        low,
+        high,
+    ]
 
 
 def scores_schema() -> "pa.Schema":
@@ -205,6 +243,8 @@ def scores_schema() -> "pa.Schema":
             ("prediction_value", pa.float64()),
             ("confidence", pa.float64()),
             ("probabilities", pa.list_(pa.float64())),
+            ("interval_low", pa.float64()),
+            ("interval_high", pa.float64()),
             ("training_set_hash", pa.string()),
             ("features_version", pa.string()),
             ("snapshot_id", pa.int64()),
@@ -217,8 +257,9 @@ def scores_schema() -> "pa.Schema":
 def _unscored_query(
     spec: ModelSpec, champion: ModelVersion, *, rescore: bool, snapshot_id: int
 ) -> str:
+    anchor = () if spec.forecast is None else (spec.forecast.anchor,)
     columns = ", ".join(
-        quoted(name) for name in dict.fromkeys((spec.entity_key, *spec.features.columns))
+        quoted(name) for name in dict.fromkeys((spec.entity_key, *anchor, *spec.features.columns))
     )
     waiting = _not_scored(spec, champion.version, rescore=rescore)
     return (

@@ -136,20 +136,6 @@ def newest_training_set(lake: Lake, model: str, *, run_id: str | None = None) ->
     return TrainingSet(*rows[0]) if rows else None
 
 
-def label_indices(table: "pa.Table", spec: ModelSpec) -> NDArray[np.int64]:
-    """The label of each row as an index into the spec's classes, (n,)."""
-    index = {str(value): position for position, value in enumerate(spec.label.classes)}
-    labels = [str(value) for value in table.column(spec.label.column).to_pylist()]
-    unknown = sorted({value for value in labels if value not in index})
-    if unknown:
-        raise TidemarkError(
-            f"{spec.name}: label values {', '.join(unknown[:5])} of '{spec.label.column}' are not"
-            f" among the classes {list(spec.label.classes)}.",
-            hint="Add them to label.classes in the spec, or clean them in the dbt model.",
-        )
-    return np.fromiter((index[value] for value in labels), dtype=np.int64, count=len(labels))
-
-
 def spec_columns(spec: ModelSpec) -> list[str]:
     """The columns that a spec reads, each once, key first."""
     columns = [
@@ -160,6 +146,7 @@ def spec_columns(spec: ModelSpec) -> list[str]:
         *spec.features.categorical,
         *spec.features.numeric,
         *spec.segments,
+        *((spec.forecast.anchor,) if spec.forecast else ()),
         *(spec.split.near_duplicates.columns if spec.split.near_duplicates else ()),
     ]
     return list(dict.fromkeys(columns))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ml_assets.algorithms.columns import categories
 from ml_assets.algorithms.text_features import ngram_features
 from ml_assets.frames import FeatureColumns
-from ml_assets.model import BoosterPredictor, FittedModel, Label
+from ml_assets.model import BoosterPredictor, FittedModel, Label, QuantityPredictor
 from ml_assets.spec.algorithm import LightGbmParameters
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _MAX_TERMS = 100_000
 
 def fit_lightgbm(
     frame: "pl.DataFrame",
-    label: NDArray[np.int64],
+    label: NDArray[Any],
     weights: NDArray[np.float64] | None,
     *,
     columns: FeatureColumns,
@@ -30,7 +30,7 @@ def fit_lightgbm(
     parameters: LightGbmParameters,
     seed: int,
 ) -> FittedModel:
-    """The model fitted on the frame's rows; `label` holds class indices."""
+    """The model fitted on the frame's rows; `label` holds class indices, or numbers."""
     import lightgbm
     from sklearn.compose import ColumnTransformer
 
@@ -47,8 +47,7 @@ def fit_lightgbm(
     features = preprocessing.fit_transform(frame)
     booster = lightgbm.train(
         {
-            "objective": "multiclass",
-            "num_class": len(classes),
+            **_objective(classes),
             "num_leaves": parameters.leaves,
             "learning_rate": parameters.learning_rate,
             "min_data_in_leaf": parameters.min_rows_per_leaf,
@@ -65,8 +64,15 @@ def fit_lightgbm(
         columns=columns,
         classes=classes,
         preprocessing=preprocessing,
-        predictor=BoosterPredictor(booster),
+        predictor=BoosterPredictor(booster) if classes else QuantityPredictor(booster, 0.0, 0.0),
     )
+
+
+def _objective(classes: tuple[Label, ...]) -> dict[str, Any]:
+    """Log loss over the classes; squared error of numbers."""
+    if classes:
+        return {"objective": "multiclass", "num_class": len(classes)}
+    return {"objective": "regression"}
 
 
 def _components(parameters: LightGbmParameters, seed: int) -> "Pipeline":

@@ -8,6 +8,7 @@ from ml_assets.monitoring.counting import count_bins
 from ml_assets.monitoring.distributions import ALL, ModelReference
 from ml_assets.monitoring.drift_rows import DriftKind, DriftRow, drift_rows
 from ml_assets.monitoring.recording import Measurement, MonitorTable
+from ml_assets.monitoring.reference import PREDICTED_CHANGE
 from ml_assets.monitoring.windows import MonitoredRows, pending_windows, rows_by_window
 from ml_assets.scoring import scores_table
 from ml_assets.spec.document import ModelSpec
@@ -58,7 +59,7 @@ def measure_prediction_drift(
     """
     columns = ", ".join(
         [
-            *(f"score.{quoted(bins.column)}" for bins in reference.predictions.bins),
+            *(_predicted(spec, bins.column) for bins in reference.predictions.bins),
             *(f"feature.{quoted(name)}" for name in (spec.event_time, *reference.segments)),
         ]
     )
@@ -72,6 +73,14 @@ def measure_prediction_drift(
     )
     measurement = Measurement(spec.name, version, now, run_id)
     return _measure(lake, spec, rows, reference, kind="prediction", measurement=measurement)
+
+
+def _predicted(spec: ModelSpec, column: str) -> str:
+    """The column of the predictions as SQL over `score` and `feature`."""
+    if column == PREDICTED_CHANGE and spec.forecast is not None:
+        anchor = quoted(spec.forecast.anchor)
+        return f"score.prediction_value - feature.{anchor} as {quoted(column)}"
+    return f"score.{quoted(column)}"
 
 
 def recorded_drift(lake: Lake, model: str, version: int, kind: DriftKind) -> list[DriftRow]:

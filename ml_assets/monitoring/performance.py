@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
 from ml_assets.bootstrap import Interval, bootstrap_metrics
+from ml_assets.labels import labels_of, target_of
 from ml_assets.metrics import metric_direction
 from ml_assets.monitoring.distributions import ALL, ModelReference
 from ml_assets.monitoring.recording import Measurement, MonitorTable
@@ -24,7 +25,6 @@ from ml_assets.monitoring.windows import (
 from ml_assets.scoring import scores_table
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.operating_sections import PerformanceMonitor
-from ml_assets.training_set import label_indices
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,24 +115,22 @@ def performance_rows(
     """The metrics of one window: of all its rows, and of each segment that is large enough.
 
     Args:
-        scored: The window's rows: label, `probabilities` and the segments' columns.
+        scored: The window's rows: label, anchor of a forecast, segments, and the score's columns.
         spec: The model's spec.
         reference: The version's reference, for its metrics on the hold-out.
         window: Start of the window.
         measurement: What stands on the rows.
     """
-    label = label_indices(scored, spec)
-    flat = scored.column("probabilities").combine_chunks().flatten().to_numpy()
-    probabilities = flat.reshape(scored.num_rows, len(spec.label.classes))
+    label, target = labels_of(scored, spec), target_of(spec)
+    output = scored_output(scored, spec)
     for segment, chosen in segment_masks(scored, reference.segments).items():
         n = int(chosen.sum())
         if n < 2 or (segment != ALL and n < spec.monitors.min_rows):
             continue
         intervals = bootstrap_metrics(
             label[chosen],
-            probabilities[chosen],
-            classes=spec.label.classes,
-            ordinal=spec.task == "ordinal",
+            output[chosen],
+            target=target,
             groups=_blocks(n, seed=spec.seed),
             replicates=_REPLICATES,
             seed=spec.seed,
@@ -162,6 +160,19 @@ def performance_rows(
                 measured_at=measurement.now,
                 run_id=measurement.run_id,
             )
+
+
+def scored_output(scored: "pa.Table", spec: ModelSpec) -> NDArray[np.float64]:
+    """What the model gave for each scored row, (n, m), out of the scores table's columns."""
+    if spec.label.classes:
+        flat = scored.column("probabilities").combine_chunks().flatten().to_numpy()
+        return np.asarray(flat.reshape(scored.num_rows, len(spec.label.classes)), np.float64)
+    names = ("prediction_value", "interval_low", "interval_high")
+    output = np.column_stack([scored.column(name).to_numpy() for name in names])
+    if spec.forecast is not None:
+        # The table has levels, for people; the model gave changes.
+        output = output - scored.column(spec.forecast.anchor).to_numpy()[:, None]
+    return output
 
 
 def worst_allowed(reference: float, monitor: PerformanceMonitor) -> float:
@@ -198,11 +209,14 @@ def _blocks(n: int, *, seed: int) -> NDArray[np.int64] | None:
 def _labelled_scores(
     spec: ModelSpec, reference: ModelReference, *, version: int, now: datetime
 ) -> MonitoredRows:
-    columns = dict.fromkeys((spec.event_time, spec.label.column, *reference.segments))
+    anchor = () if spec.forecast is None else (spec.forecast.anchor,)
+    columns = dict.fromkeys((spec.event_time, spec.label.column, *anchor, *reference.segments))
+    scored = ("probabilities", "prediction_value", "interval_low", "interval_high")
+    outputs = ", ".join(f"score.{name}" for name in scored)
     names = ", ".join(f"feature.{quoted(name)}" for name in columns)
     event_time = f"feature.{quoted(spec.event_time)}"
     return MonitoredRows(
-        f"select {names}, score.probabilities"  # noqa: S608 - quoted names, bound values
+        f"select {names}, {outputs}"  # noqa: S608 - quoted names, bound values
         f" from lake.ml.{quoted(scores_table(spec.name))} as score"
         f" join lake.marts.{quoted(spec.table)} as feature"
         f" on score.entity_key = feature.{quoted(spec.entity_key)}::varchar"

@@ -12,7 +12,7 @@ from lakehouse.connection import Lake
 from lakehouse.engine import file_engine
 from lakehouse.quoting import quote_identifier as quoted
 from ml_assets.frames import MISSING_CATEGORY, FeatureColumns
-from ml_assets.metrics import classification_metrics
+from ml_assets.labels import labels_of, target_of
 from ml_assets.model import expected_value
 from ml_assets.monitoring.binning import lay_bins
 from ml_assets.monitoring.counting import count_bins, segment_expression, segment_name
@@ -23,7 +23,9 @@ from ml_assets.monitoring.distributions import (
     reference_to_json,
 )
 from ml_assets.spec.document import ModelSpec
-from ml_assets.training_set import FILE_NAME, ROLE, label_indices, read_training_set
+from ml_assets.targets.quantity_sums import POINT
+from ml_assets.targets.target import metric_values
+from ml_assets.training_set import FILE_NAME, ROLE, read_training_set
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +35,7 @@ _SAMPLE_ROWS = 100_000
 # Segments beyond these are too many to look at, and each one makes the alarm's limit wider.
 _MAX_SEGMENTS = 20
 PREDICTION, CONFIDENCE, PREDICTION_VALUE = "prediction", "confidence", "prediction_value"
+PREDICTED_CHANGE = "predicted_change"
 
 
 def build_reference(
@@ -40,7 +43,7 @@ def build_reference(
     spec: ModelSpec,
     *,
     training_set_path: str,
-    holdout_probabilities: NDArray[np.float64],
+    holdout_output: NDArray[np.float64],
     holdout_cutoff: datetime,
 ) -> dict[str, Any]:
     """The reference of a new model version as JSON; `reference_from_json` reads it back.
@@ -49,7 +52,7 @@ def build_reference(
         lake: The lake.
         spec: The model's spec.
         training_set_path: Folder of the training set.
-        holdout_probabilities: Of the classes, (holdout rows, k), in the training set's order.
+        holdout_output: Of the model, (holdout rows, m), in the training set's order.
         holdout_cutoff: First event time of the hold-out (UTC).
     """
     file = f"{training_set_path}/{FILE_NAME}"
@@ -66,10 +69,8 @@ def build_reference(
             known_until=newest.astimezone(UTC),
             segments=segments,
             features=_feature_distribution(engine, spec, file, segments),
-            predictions=_prediction_distribution(
-                engine, spec, holdout, holdout_probabilities, segments
-            ),
-            metrics=_metrics(spec, holdout, holdout_probabilities, segments),
+            predictions=_prediction_distribution(engine, spec, holdout, holdout_output, segments),
+            metrics=_metrics(spec, holdout, holdout_output, segments),
         )
     return reference_to_json(reference)
 
@@ -129,30 +130,41 @@ def _prediction_distribution(
     engine: duckdb.DuckDBPyConnection,
     spec: ModelSpec,
     holdout: "pa.Table",
-    probabilities: NDArray[np.float64],
+    output: NDArray[np.float64],
     segments: Mapping[str, Sequence[str]],
 ) -> Distribution:
     import pyarrow as pa
 
-    top = probabilities.argmax(axis=1)
-    names = np.asarray([str(value) for value in spec.label.classes])
-    expected = expected_value(probabilities, spec.label.classes)
     table = holdout.select(list(spec.segments))
-    table = table.append_column(PREDICTION, pa.array(names[top], pa.string()))
-    table = table.append_column(CONFIDENCE, pa.array(probabilities.max(axis=1)))
-    numeric = [CONFIDENCE]
-    if expected is not None:
-        table = table.append_column(PREDICTION_VALUE, pa.array(expected))
-        numeric.append(PREDICTION_VALUE)
+    columns = predicted_columns(spec, output)
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
     engine.register("holdout_predictions", table)
     return _distribution(
         engine,
-        FeatureColumns(text=(), categorical=(PREDICTION,), numeric=tuple(numeric)),
+        FeatureColumns(
+            text=(),
+            categorical=tuple(name for name in columns if name == PREDICTION),
+            numeric=tuple(name for name in columns if name != PREDICTION),
+        ),
         rows="from holdout_predictions",
         sample="from holdout_predictions",
         parameters={},
         segments=segments,
     )
+
+
+def predicted_columns(spec: ModelSpec, output: NDArray[np.float64]) -> dict[str, Any]:
+    """What of the predictions is watched: class, confidence and value; or the number.
+
+    Of forecasts it is the predicted change: levels of a series that wanders always drift.
+    """
+    if not spec.label.classes:
+        return {PREDICTED_CHANGE if spec.forecast else PREDICTION_VALUE: output[:, POINT]}
+    names = np.asarray([str(value) for value in spec.label.classes])
+    expected = expected_value(output, spec.label.classes)
+    columns = {PREDICTION: names[output.argmax(axis=1)], CONFIDENCE: output.max(axis=1)}
+    return columns if expected is None else columns | {PREDICTION_VALUE: expected}
 
 
 def _distribution(
@@ -178,19 +190,14 @@ def _distribution(
 def _metrics(
     spec: ModelSpec,
     holdout: "pa.Table",
-    probabilities: NDArray[np.float64],
+    output: NDArray[np.float64],
     segments: Mapping[str, Sequence[str]],
 ) -> dict[str, dict[str, float]]:
-    label = label_indices(holdout, spec)
+    label, target = labels_of(holdout, spec), target_of(spec)
     metrics = {}
     for name, chosen in segment_masks(holdout, segments).items():
         if chosen.any():
-            metrics[name] = classification_metrics(
-                label[chosen],
-                probabilities[chosen],
-                classes=spec.label.classes,
-                ordinal=spec.task == "ordinal",
-            ).values()
+            metrics[name] = metric_values(target, label[chosen], output[chosen])
     return metrics
 
 

@@ -93,10 +93,11 @@ def _dbt_models(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _uses(spec: ModelSpec) -> Iterator[_Use]:
-    whole = all(isinstance(value, int) for value in spec.label.classes)
     yield _Use(("entity_key",), spec.entity_key, ("text", "whole"))
     yield _Use(("event_time",), spec.event_time, ("time",))
-    yield _Use(("label", "column"), spec.label.column, ("whole",) if whole else ("text",))
+    yield _Use(("label", "column"), spec.label.column, _label_types(spec))
+    if spec.forecast is not None:
+        yield _Use(("forecast", "anchor"), spec.forecast.anchor, ("whole", "number"))
     near = spec.split.near_duplicates
     lists: list[tuple[FieldPath, Collection[str], tuple[TypeClass, ...]]] = [
         (("features", "text"), spec.features.text, ("text",)),
@@ -108,6 +109,13 @@ def _uses(spec: ModelSpec) -> Iterator[_Use]:
     for path, names, fits in lists:
         for index, name in enumerate(names):
             yield _Use((*path, index), name, fits)
+
+
+def _label_types(spec: ModelSpec) -> tuple[TypeClass, ...]:
+    if not spec.label.classes:
+        return ("whole", "number")
+    whole = all(isinstance(value, int) for value in spec.label.classes)
+    return ("whole",) if whole else ("text",)
 
 
 def _error(

@@ -1,28 +1,33 @@
 """The model spec: one file that declares a model, from its table to its retraining."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ml_assets.gate_policy import GatePolicy
+from ml_assets.metrics import MetricName, TaskName
 from ml_assets.spec.algorithm import Algorithm
 from ml_assets.spec.operating_sections import Freshness, Monitors, Retraining, Scoring
 from ml_assets.spec.rules import contradictions
 from ml_assets.spec.section import ColumnName, Section, WholeNumber
-from ml_assets.spec.training_sections import Balancing, Features, Label, Split
+from ml_assets.spec.training_sections import (
+    Balancing,
+    Features,
+    Forecast,
+    Intervals,
+    Label,
+    Split,
+)
 
-_PLANNED_TASKS = ("forecast", "regression")
 CONTRADICTIONS = "contradictions"
-
-
-def _built_task(value: Any) -> Any:
-    if value in _PLANNED_TASKS:
-        raise ValueError(f"'{value}' is not built yet; classification and ordinal are")
-    return value
-
-
-Task = Annotated[Literal["classification", "ordinal"], BeforeValidator(_built_task)]
+# The metric that models are compared on where the spec names none.
+_USUAL_METRIC: dict[str, MetricName] = {
+    "classification": "macro_f1",
+    "ordinal": "quadratic_weighted_kappa",
+    "regression": "mean_absolute_error",
+    "forecast": "mean_absolute_error",
+}
 
 
 class ModelSpec(Section):
@@ -34,7 +39,10 @@ class ModelSpec(Section):
         description="Name of the model and of its group: lower-case letters, digits, underscores.",
     )
     description: str = Field("", description="What the model is for, in words.")
-    task: Task = Field(description="Kinds of classes: unordered, or ordered from low to high.")
+    task: TaskName = Field(
+        description="What is predicted: unordered classes, classes ordered from low to high, a"
+        " number, or the number that a series will have some rows later."
+    )
     table: str = Field(
         pattern="^[A-Za-z_][A-Za-z0-9_]*$",
         description="The dbt model (a mart) that holds entities, features and labels.",
@@ -42,12 +50,18 @@ class ModelSpec(Section):
     entity_key: ColumnName = Field(description="Column that identifies a row of the table.")
     event_time: ColumnName = Field(description="Column with the UTC time that a row stands for.")
     label: Label = Field(description="What is predicted.")
+    forecast: Forecast | None = Field(
+        None, description="How far ahead, and from which value on; needed for task forecast."
+    )
     features: Features = Field(description="The columns that a prediction is made from.")
     segments: tuple[ColumnName, ...] = Field(
         (), description="Columns by whose values the gate and the monitors also look."
     )
     algorithm: Algorithm = Field(description="The algorithm and its parameters.")
     split: Split = Field(default_factory=Split, description="What is kept away from training.")
+    intervals: Intervals = Field(
+        default_factory=Intervals, description="The intervals around predicted numbers."
+    )
     balancing: Balancing = Field(
         default_factory=Balancing, description="How rare classes are given more say."
     )
@@ -65,6 +79,24 @@ class ModelSpec(Section):
         None, description="How old the newest scores may be; null for any age."
     )
     seed: WholeNumber = Field(7, ge=0, le=2**31 - 1, description="Seed of everything random.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_metrics(cls, data: Any) -> Any:
+        """The task's usual metric for gate and monitor, where they name none."""
+        usual = _USUAL_METRIC.get(str(data.get("task"))) if isinstance(data, dict) else None
+        if usual is None:
+            return data
+        filled = dict(data)
+        gate = filled.get("gate", {})
+        if isinstance(gate, dict):
+            filled["gate"] = {"metric": usual} | gate
+        monitors = filled.get("monitors", {})
+        if isinstance(monitors, dict):
+            performance = monitors.get("performance", {})
+            if isinstance(performance, dict):
+                filled["monitors"] = monitors | {"performance": {"metric": usual} | performance}
+        return filled
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ml_assets.metrics import METRICS
+from ml_assets.metrics import metrics_of
 from ml_assets.spec.errors import FieldPath, nearest_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,14 @@ def contradictions(spec: "ModelSpec") -> tuple[Contradiction, ...]:
 
 def _classes(spec: "ModelSpec") -> Iterator[Contradiction]:
     classes, path = spec.label.classes, ("label", "classes")
+    if spec.task not in ("classification", "ordinal"):
+        if classes:
+            yield Contradiction(path, f"The task is {spec.task}: it has no classes.", classes)
+        return
+    if len(classes) < 2:
+        yield Contradiction(
+            path, f"The task is {spec.task}: it needs classes.", classes, "2 to 100 values"
+        )
     if len({type(value) for value in classes}) > 1:
         yield Contradiction(path, "Texts and whole numbers are mixed.", classes)
         return
@@ -87,6 +95,9 @@ def _split(spec: "ModelSpec") -> Iterator[Contradiction]:
 
 def _balancing(spec: "ModelSpec") -> Iterator[Contradiction]:
     balancing = spec.balancing
+    if balancing.method != "none" and spec.task not in ("classification", "ordinal"):
+        message = f"The task is {spec.task}: there are no classes to balance."
+        yield Contradiction(("balancing", "method"), message, balancing.method, "none")
     if balancing.method == "none" and balancing.ratio != 1.0:
         message = "The ratio does nothing with method none."
         yield Contradiction(("balancing", "ratio"), message, balancing.ratio)
@@ -108,18 +119,39 @@ def _monitors(spec: "ModelSpec") -> Iterator[Contradiction]:
 
 
 def _metrics(spec: "ModelSpec") -> Iterator[Contradiction]:
-    if spec.task == "ordinal":
-        return
-    named: list[tuple[FieldPath, str]] = [(("gate", "metric"), spec.gate.metric)]
-    named += [(("gate", "minimum", name), name) for name in spec.gate.minimum]
+    named: list[tuple[FieldPath, str]] = [
+        (("gate", "minimum", name), name) for name in spec.gate.minimum
+    ]
     named += [(("gate", "maximum", name), name) for name in spec.gate.maximum]
+    judging: list[tuple[FieldPath, str]] = [(("gate", "metric"), spec.gate.metric)]
     if spec.monitors.performance is not None:
-        named.append((("monitors", "performance", "metric"), spec.monitors.performance.metric))
-    unordered = ", ".join(name for name, metric in METRICS.items() if not metric.ordinal_only)
+        judging.append((("monitors", "performance", "metric"), spec.monitors.performance.metric))
+    defined = metrics_of(spec.task)
+    allowed = ", ".join(name for name, metric in defined.items() if metric.direction != "none")
     for path, name in named:
-        if METRICS[name].ordinal_only:
-            message = f"'{name}' needs ordered classes, but the task is {spec.task}."
-            yield Contradiction(path, message, name, unordered)
+        if name not in defined:
+            message = f"'{name}' is not defined for the task {spec.task}."
+            yield Contradiction(path, message, name, ", ".join(defined))
+    for path, name in judging:
+        if name not in defined:
+            message = f"'{name}' is not defined for the task {spec.task}."
+            yield Contradiction(path, message, name, allowed)
+        elif defined[name].direction == "none":
+            message = f"'{name}' describes and does not judge: more of it is neither good nor bad."
+            yield Contradiction(path, message, name, allowed)
+
+
+def _forecast(spec: "ModelSpec") -> Iterator[Contradiction]:
+    if (spec.task == "forecast") != (spec.forecast is not None):
+        if spec.forecast is None:
+            message = "The task is forecast: say from which column on, and how far."
+            yield Contradiction(("task",), message, spec.task, "a section `forecast`")
+        else:
+            message = f"The task is {spec.task}: it has no section `forecast`."
+            yield Contradiction(("forecast",), message, allowed="task: forecast")
+    elif spec.forecast is not None and spec.forecast.anchor == spec.label.column:
+        message = f"'{spec.forecast.anchor}' is also the label: nothing would ever change."
+        yield Contradiction(("forecast", "anchor"), message, spec.forecast.anchor)
 
 
 def _retraining(spec: "ModelSpec") -> Iterator[Contradiction]:
@@ -162,6 +194,7 @@ _RULES: tuple[Callable[["ModelSpec"], Iterator[Contradiction]], ...] = (
     _balancing,
     _monitors,
     _metrics,
+    _forecast,
     _retraining,
     _freshness,
 )

@@ -26,9 +26,37 @@ class Label(Section):
         0, ge=0, le=3650, description="Days after the event time until the label is known."
     )
     classes: tuple[ClassValue, ...] = Field(
-        min_length=2,
+        (),
         max_length=100,
-        description="The values of the label: whole numbers or texts; lowest first if ordinal.",
+        description="The values of the label: whole numbers or texts; lowest first if ordinal."
+        " Two or more for classification and ordinal, none for other tasks.",
+    )
+
+
+class Forecast(Section):
+    """What is forecast: the change from the last known value."""
+
+    anchor: ColumnName = Field(
+        description="Column of the last value known at the event time; predicting it again is the"
+        " random walk, which is the baseline."
+    )
+    horizon: WholeNumber = Field(
+        ge=1,
+        le=1000,
+        description="Rows of the table, in the order of event time, from the anchor to the label.",
+    )
+    window_rows: WholeNumber | None = Field(
+        None,
+        ge=10,
+        description="Newest rows that are trained on (a sliding window); null for all of them.",
+    )
+
+
+class Intervals(Section):
+    """The intervals around predicted numbers."""
+
+    coverage: Number = Field(
+        0.9, gt=0, lt=1, description="Share of labels that intervals are to hold."
     )
 
 

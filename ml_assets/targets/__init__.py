@@ -1,0 +1,1 @@
+"""What models predict: classes, quantities, changes; how each is measured and compared."""
