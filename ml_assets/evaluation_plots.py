@@ -1,7 +1,7 @@
 """Plots of an evaluation, as small PNG images."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +64,46 @@ def reliability_plot(bins: Sequence[ReliabilityBin]) -> bytes:
     axes.set_ylim(0, 1)
     axes.set_title("Reliability on the hold-out", fontsize=10)
     axes.legend()
+    return _png(figure)
+
+
+def predictions_plot(
+    event_time: NDArray[np.datetime64], label: NDArray[np.float64], output: NDArray[np.float64]
+) -> bytes:
+    """What was predicted, with its interval, and what came, over time. PNG bytes."""
+    from matplotlib.figure import Figure
+
+    order = np.argsort(event_time, kind="stable")
+    figure = Figure(figsize=(7.0, 3.6), layout="constrained")
+    axes = figure.subplots()
+    point, low, high = output[order].T
+    axes.fill_between(event_time[order], low, high, alpha=0.2, linewidth=0, label="interval")
+    axes.plot(event_time[order], label[order], color="black", linewidth=0.8, label="actual")
+    axes.plot(event_time[order], point, linewidth=0.8, label="predicted")
+    axes.set_title(f"{len(label):,} hold-out rows", fontsize=10)
+    axes.legend(fontsize=8)
+    figure.autofmt_xdate()
+    return _png(figure)
+
+
+def errors_plot(errors: Mapping[str, NDArray[np.float64]]) -> bytes:
+    """Share of rows with an absolute error up to each size, for each model. PNG bytes.
+
+    Args:
+        errors: Output less label by name, (n, 3); the first column is the prediction's.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for name, error in errors.items():
+        sizes = np.sort(np.abs(error[:, 0]))
+        axes.plot(sizes, np.arange(1, len(sizes) + 1) / len(sizes), label=name)
+    axes.set_xlabel("absolute error")
+    axes.set_ylabel("share of rows")
+    axes.set_ylim(0, 1)
+    axes.set_title("Errors on the hold-out", fontsize=10)
+    axes.legend(fontsize=8)
     return _png(figure)
 
 

@@ -4,9 +4,20 @@ import base64
 from typing import Any
 
 import dagster as dg
+import numpy as np
+from numpy.typing import NDArray
 
+from ml_assets.calibration import reliability_table
 from ml_assets.evaluation import Evaluation
+from ml_assets.evaluation_plots import (
+    confusion_plot,
+    errors_plot,
+    predictions_plot,
+    reliability_plot,
+)
 from ml_assets.gate import Verdict
+from ml_assets.metrics import Metrics, classification_metrics
+from ml_assets.spec.document import ModelSpec
 
 
 def image(title: str, png: bytes) -> dg.MetadataValue[Any]:
@@ -16,7 +27,7 @@ def image(title: str, png: bytes) -> dg.MetadataValue[Any]:
     )
 
 
-def evaluation_metadata(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_metadata(spec: ModelSpec, evaluation: Evaluation) -> dict[str, Any]:
     """Metrics of all compared side by side, with intervals, and the gate's rows."""
     names = list(evaluation.subjects)
     lines = ["| metric | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
@@ -34,7 +45,7 @@ def evaluation_metadata(evaluation: Evaluation) -> dict[str, Any]:
     for metric, interval in evaluation.subjects["challenger"].intervals.items():
         metadata[metric] = float(interval.estimate)
     if evaluation.without_balancing is not None:
-        metadata["effect_of_balancing"] = dg.MetadataValue.md(_balancing_table(evaluation))
+        metadata["effect_of_balancing"] = dg.MetadataValue.md(_balancing_table(spec, evaluation))
     return metadata
 
 
@@ -46,16 +57,42 @@ def verdict_metadata(verdict: Verdict) -> dict[str, Any]:
         f" | {c.explanation} |"
         for c in verdict.criteria
     ]
+    test = {} if verdict.test is None else {f"{verdict.test.name} p": verdict.test.p_value}
     return {
         "promoted": verdict.promoted,
         "reason": verdict.reason,
         "criteria": dg.MetadataValue.md("\n".join(lines)),
+        **test,
     }
 
 
-def _balancing_table(evaluation: Evaluation) -> str:
-    balanced, plain = evaluation.subjects["challenger"].metrics, evaluation.without_balancing
-    assert plain is not None  # noqa: S101 - the caller has asked
+def evaluation_plots(spec: ModelSpec, evaluation: Evaluation) -> dict[str, bytes]:
+    """The challenger's plots by name: confusion and reliability, or predictions and errors."""
+    label, output = evaluation.label, evaluation.subjects["challenger"].output
+    if spec.label.classes:
+        metrics = _class_metrics(spec, label, output)
+        return {
+            "confusion": confusion_plot(metrics.confusion, spec.label.classes),
+            "reliability": reliability_plot(reliability_table(label, output)),
+        }
+    return {
+        "predictions": predictions_plot(evaluation.event_time, label, output),
+        "errors": errors_plot(
+            {name: subject.output - label[:, None] for name, subject in evaluation.subjects.items()}
+        ),
+    }
+
+
+def _class_metrics(spec: ModelSpec, label: NDArray[Any], output: NDArray[np.float64]) -> Metrics:
+    ordinal = spec.task == "ordinal"
+    return classification_metrics(label, output, classes=spec.label.classes, ordinal=ordinal)
+
+
+def _balancing_table(spec: ModelSpec, evaluation: Evaluation) -> str:
+    outputs = (evaluation.subjects["challenger"].output, evaluation.without_balancing)
+    balanced, plain = (
+        _class_metrics(spec, evaluation.label, output) for output in outputs if output is not None
+    )
     lines = ["| | with balancing | without |", "|---|---|---|"]
     lines += [
         f"| {name} | {value:.4f} | {plain.values()[name]:.4f} |"

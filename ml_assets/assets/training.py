@@ -7,10 +7,14 @@ import dagster as dg
 
 from lakehouse.errors import TidemarkError
 from ml_assets.assets.keys import ModelKeys
-from ml_assets.assets.metadata import evaluation_metadata, image, verdict_metadata
+from ml_assets.assets.metadata import (
+    evaluation_metadata,
+    evaluation_plots,
+    image,
+    verdict_metadata,
+)
 from ml_assets.challenger import train_challenger
 from ml_assets.evaluation import evaluate, gate_evidence, record_evaluation
-from ml_assets.evaluation_plots import confusion_plot, reliability_plot
 from ml_assets.model_versions import ModelVersion, champion_version, newest_version
 from ml_assets.promotion import decide_promotion
 from ml_assets.runtime import Runtime
@@ -156,15 +160,13 @@ def evaluation_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         )
         record_evaluation(lake, evaluated, version, now=datetime.now(UTC), run_id=context.run_id)
         subject = evaluated.subjects["challenger"]
-        plots = {
-            "confusion": confusion_plot(subject.metrics.confusion, spec.label.classes),
-            "reliability": reliability_plot(evaluated.reliability),
-        }
+        plots = evaluation_plots(spec, evaluated)
         runtime.open_registry().log_evaluation(
             version.mlflow_run_id,
             {name: interval.estimate for name, interval in subject.intervals.items()},
             plots,
         )
+        first = next(iter(plots))
         ours = subject.intervals[spec.gate.metric]
         theirs = evaluated.subjects["baseline"].intervals[spec.gate.metric]
         better = _is_better(ours.estimate, theirs.estimate, spec.gate.metric)
@@ -174,7 +176,7 @@ def evaluation_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         )
         context.log.info(f"{spec.name}: version {version.version}: {text}")
         return dg.MaterializeResult(
-            metadata=evaluation_metadata(evaluated)
+            metadata=evaluation_metadata(spec, evaluated)
             | {f"plot_{name}": image(name, png) for name, png in plots.items()},
             check_results=[
                 dg.AssetCheckResult(
@@ -182,7 +184,7 @@ def evaluation_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
                     passed=better,
                     severity=dg.AssetCheckSeverity.WARN,
                     description=text,
-                    metadata={"confusion": image("confusion", plots["confusion"])},
+                    metadata={first: image(first, plots[first])},
                 )
             ],
         )
