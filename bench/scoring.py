@@ -34,7 +34,9 @@ def prepare(folder: Path, rows: int) -> None:
     table = pq.read_table(folder / FEATURES).slice(0, _TRAINING_ROWS)
     bundle = folder / _BUNDLE
     bundle_hash = save_bundle(
-        fit(spec, table, labels_of(table, spec)).model, bundle, reference={}
+        fit(
+            spec, table, labels_of(table, spec), np.arange(table.num_rows)
+        ).model, bundle, reference={}
     )
     (folder / "bundle_hash").write_text(bundle_hash)
     (bundle / "MLmodel").write_text(_MLMODEL)
@@ -85,7 +87,7 @@ def sklearn(inputs: Path, output: Path) -> None:
     features[texts] = features[texts].fillna("")
     codes_text = features[codes].astype(str).where(features[codes].notna(), "(missing)")
     features[codes] = codes_text.replace({"True": "true", "False": "false"})
-    probabilities = model.predictor.probabilities(model.preprocessing.transform(features))
+    probabilities = model.predictor.output(model.preprocessing.transform(features))
     scores = pd.DataFrame(
         {
             "entity_key": frame["review_id"],

@@ -123,7 +123,7 @@ def test_scores_are_what_the_kept_bundle_says(world, spec, storage):
         model = load_bundle(bundle).model
     np.testing.assert_allclose(
         np.array(stored.column("probabilities").to_pylist()),
-        model.probabilities(stored),
+        model.output(stored),
         atol=1e-12,
     )
     content = storage.read(

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from lakehouse.errors import TidemarkError
-from ml_assets.algorithms.baseline import fit_baseline
+from ml_assets.algorithms.baseline import fit_class_baseline
 from ml_assets.bundle import MANIFEST, load_bundle, read_reference, save_bundle
 from ml_assets.frames import FeatureColumns
 from ml_assets.mlflow_flavor import _load_pyfunc
@@ -31,7 +31,7 @@ LABEL = np.arange(90) % 3
 @pytest.fixture(scope="module")
 def models():
     """A fitted model of each algorithm."""
-    made = {"baseline": fit_baseline(LABEL, (1, 2, 3))}
+    made = {"baseline": fit_class_baseline(LABEL, (1, 2, 3))}
     for name, parameters in (("linear_text", {}), ("lightgbm", {"trees": 5, "text_components": 2})):
         spec = ModelSpec.model_validate(
             {
@@ -48,7 +48,7 @@ def models():
                 "split": {"holdout": 0.25},
             }
         )  # fmt: skip
-        made[name] = fit(spec, TABLE, LABEL).model
+        made[name] = fit(spec, TABLE, LABEL, np.arange(len(LABEL))).model
     return made
 
 
@@ -71,7 +71,7 @@ def test_a_model_comes_back_as_it_was(models, saved, algorithm):
         ours.algorithm, ours.columns, ours.classes,
     )  # fmt: skip
     np.testing.assert_allclose(
-        theirs.probabilities(TABLE), ours.probabilities(TABLE), rtol=0, atol=1e-12
+        theirs.output(TABLE), ours.output(TABLE), rtol=0, atol=1e-12
     )
     assert read_reference(folder) == REFERENCE
 
@@ -147,7 +147,7 @@ def test_mlflow_s_entry_point_predicts_labels_with_their_index(models, saved, al
     folder, _ = saved(algorithm)
     frame = TABLE.slice(0, 6).to_pandas().set_axis(list("abcdef"))
     predicted = _load_pyfunc(str(folder)).predict(frame)
-    probabilities = models[algorithm].probabilities(TABLE.slice(0, 6))
+    probabilities = models[algorithm].output(TABLE.slice(0, 6))
     assert predicted.index.tolist() == list("abcdef")
     assert predicted["prediction"].tolist() == (probabilities.argmax(axis=1) + 1).tolist()
     np.testing.assert_allclose(predicted["confidence"], probabilities.max(axis=1))
@@ -155,7 +155,7 @@ def test_mlflow_s_entry_point_predicts_labels_with_their_index(models, saved, al
 
 
 def test_mlflow_s_predictions_of_names_have_no_value_and_of_nothing_no_rows(tmp_path):
-    save_bundle(fit_baseline(np.array([0, 1, 1]), ("no", "yes")), tmp_path, reference={})
+    save_bundle(fit_class_baseline(np.array([0, 1, 1]), ("no", "yes")), tmp_path, reference={})
     model = _load_pyfunc(str(tmp_path))
     frame = TABLE.to_pandas()
     assert model.predict(frame.head(1), params={"x": 1})["prediction"].tolist() == ["yes"]

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from lakehouse.errors import TidemarkError
+from ml_assets.comparison import PairedTest
 from ml_assets.gate import GateEvidence, GatePolicy, decide
 from ml_assets.significance import mcnemar
+from ml_assets.targets.classes import ClassTarget
 
 CLASSES = ["bad", "good"]
 ROWS = 600
@@ -31,7 +33,7 @@ def _evidence(**changes):
 
 def _decide(evidence, *, ordinal=False, **policy):
     policy = GatePolicy(**({"metric": "accuracy"} | policy))
-    return decide(policy, evidence, classes=CLASSES, ordinal=ordinal, seed=7)
+    return decide(policy, evidence, target=ClassTarget(tuple(CLASSES), ordinal=ordinal), seed=7)
 
 
 def _failed(verdict):
@@ -64,7 +66,7 @@ def test_mcnemars_p_value_is_reported():
     verdict = _decide(evidence)
 
     right = [model.argmax(axis=1) == LABEL for model in (evidence.challenger, evidence.champion)]
-    assert verdict.mcnemar_p_value == mcnemar(*right).p_value
+    assert verdict.test == PairedTest("McNemar", mcnemar(*right).p_value)
 
 
 @pytest.mark.parametrize("significance", [True, False])

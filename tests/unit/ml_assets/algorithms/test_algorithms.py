@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ml_assets.algorithms.baseline import fit_baseline
+from ml_assets.algorithms.baseline import fit_class_baseline
 from ml_assets.algorithms.text_features import FrequentTerms
 from ml_assets.spec.document import ModelSpec
-from ml_assets.training import cross_validate, feature_columns, fit
+from ml_assets.training import feature_columns, fit
 
 ROWS = 240
 _WORDS = {0: "awful broken refund", 1: "okay average fine", 2: "lovely perfect superb"}
@@ -62,11 +62,11 @@ def _check(probabilities, rows: int) -> None:
 def test_any_kinds_of_features_give_probabilities(rows, algorithm, without):
     table, label = rows
     spec = _spec(algorithm, without=without)
-    fitted = fit(spec, table, label)
+    fitted = fit(spec, table, label, ONES)
     assert fitted.rows == ROWS
     assert fitted.model.columns == feature_columns(spec)
     assert fitted.model.algorithm == algorithm["name"]
-    probabilities = fitted.model.probabilities(table)
+    probabilities = fitted.model.output(table)
     _check(probabilities, ROWS)
     if without != "text":
         right = probabilities.argmax(axis=1) == label
@@ -75,7 +75,7 @@ def test_any_kinds_of_features_give_probabilities(rows, algorithm, without):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_same_seed_gives_the_same_probabilities(rows, algorithm):
-    first, second = (fit(_spec(algorithm), *rows).model.probabilities(rows[0]) for _ in range(2))
+    first, second = (fit(_spec(algorithm), *rows, ONES).model.output(rows[0]) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
@@ -84,8 +84,8 @@ def test_the_same_seed_gives_the_same_probabilities(rows, algorithm):
 def test_a_class_that_training_lacks_keeps_its_place(rows, algorithm, missing):
     table, label = rows
     kept = np.flatnonzero(label != missing)
-    model = fit(_spec(algorithm), table.take(kept), label[kept]).model
-    probabilities = model.probabilities(table)
+    model = fit(_spec(algorithm), table.take(kept), label[kept], kept).model
+    probabilities = model.output(table)
     _check(probabilities, ROWS)
     assert (probabilities[:, missing] < 1e-3).all()
     assert (probabilities[kept].argmax(axis=1) == label[kept]).mean() > 0.9
@@ -93,7 +93,7 @@ def test_a_class_that_training_lacks_keeps_its_place(rows, algorithm, missing):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_new_rows_may_be_unseen_null_or_of_other_types(rows, algorithm):
-    model = fit(_spec(algorithm), *rows).model
+    model = fit(_spec(algorithm), *rows, ONES).model
     new = pa.table(
         {
             "text": pa.array([None, "", "never seen at all", "lovely perfect superb"]),
@@ -103,22 +103,22 @@ def test_new_rows_may_be_unseen_null_or_of_other_types(rows, algorithm):
             "unused": pa.array([1, 2, 3, 4]),
         }
     )
-    _check(model.probabilities(new), 4)
+    _check(model.output(new), 4)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_rows_do_not_depend_on_the_others_in_their_batch(rows, algorithm):
-    model = fit(_spec(algorithm), *rows).model
-    whole = model.probabilities(rows[0])
-    ones = [model.probabilities(rows[0].slice(i, 1)) for i in range(5)]
+    model = fit(_spec(algorithm), *rows, ONES).model
+    whole = model.output(rows[0])
+    ones = [model.output(rows[0].slice(i, 1)) for i in range(5)]
     np.testing.assert_allclose(np.concatenate(ones), whole[:5], atol=1e-12)
     batch = rows[0].slice(0, 5).to_batches()[0]
-    np.testing.assert_allclose(model.probabilities(batch), whole[:5], atol=1e-12)
+    np.testing.assert_allclose(model.output(batch), whole[:5], atol=1e-12)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_an_empty_batch_has_no_probabilities(rows, algorithm):
-    assert fit(_spec(algorithm), *rows).model.probabilities(rows[0].slice(0, 0)).shape == (0, 3)
+    assert fit(_spec(algorithm), *rows, ONES).model.output(rows[0].slice(0, 0)).shape == (0, 3)
 
 
 # The share of variance that no text explains; it is not used.
@@ -134,7 +134,7 @@ def test_columns_without_one_value_or_term_can_be_trained_on(rows, algorithm):
             "price": table.column("price"),
         }
     )
-    _check(fit(_spec(algorithm), empty, label).model.probabilities(empty), ROWS)
+    _check(fit(_spec(algorithm), empty, label, ONES).model.output(empty), ROWS)
 
 
 @pytest.mark.parametrize("bits", [8, 18])
@@ -142,7 +142,7 @@ def test_a_text_with_fewer_terms_than_components_can_be_trained_on(rows, bits):
     table, label = rows
     parameters = {"trees": 8, "text_components": 300, "text_hash_bits": bits}
     algorithm = {"name": "lightgbm", "parameters": parameters}
-    probabilities = fit(_spec(algorithm), table, label).model.probabilities(table)
+    probabilities = fit(_spec(algorithm), table, label, ONES).model.output(table)
     _check(probabilities, ROWS)
     assert (probabilities.argmax(axis=1) == label).mean() > 0.9
 
@@ -153,11 +153,11 @@ def test_weights_raise_the_rare_class(rows, algorithm):
     # Without the text, classes can only be told by how frequent they are.
     kept = np.flatnonzero((label != 0) | (np.arange(ROWS) % 12 == 0))
     options = {"without": "text"}
-    plain = fit(_spec(algorithm, **options), table.take(kept), label[kept])
+    plain = fit(_spec(algorithm, **options), table.take(kept), label[kept], kept)
     spec = _spec(algorithm, **options, balancing={"method": "weights"})
-    weighted = fit(spec, table.take(kept), label[kept])
+    weighted = fit(spec, table.take(kept), label[kept], kept)
     assert weighted.rows == plain.rows == len(kept)
-    rare = [f.model.probabilities(table)[:, 0].mean() for f in (plain, weighted)]
+    rare = [f.model.output(table)[:, 0].mean() for f in (plain, weighted)]
     assert rare[1] > rare[0]
 
 
@@ -165,13 +165,13 @@ def test_undersampling_takes_rows_off_the_frequent_classes(rows):
     table, label = rows
     kept = np.flatnonzero((label != 0) | (np.arange(ROWS) % 12 == 0))
     spec = _spec({"name": "linear_text"}, balancing={"method": "undersampling"})
-    assert fit(spec, table.take(kept), label[kept]).rows < len(kept)
+    assert fit(spec, table.take(kept), label[kept], kept).rows < len(kept)
 
 
 def test_folds_keep_groups_together_and_are_scored_each(rows):
     table, label = rows
     spec = _spec(_LIGHTGBM, split={"holdout": 0.25, "folds": 3})
-    result = cross_validate(spec, table, label, np.arange(ROWS))
+    result = fit(spec, table, label, np.arange(ROWS)).cross_validation
     assert len(result.values) == 3
     assert result.mean == pytest.approx(sum(result.values) / 3)
     assert result.standard_deviation == pytest.approx(np.std(result.values, ddof=1))
@@ -183,10 +183,10 @@ def test_folds_keep_groups_together_and_are_scored_each(rows):
     [([0, 1, 1, 2], [0.25, 0.5, 0.25]), ([2, 2], [0, 0, 1]), ([1], [0, 1, 0])],
 )
 def test_the_baseline_predicts_the_class_frequencies_for_any_row(label, expected):
-    model = fit_baseline(np.array(label), ("low", "middle", "high"))
-    probabilities = model.probabilities(pa.table({"anything": [1, 2, 3]}))
+    model = fit_class_baseline(np.array(label), ("low", "middle", "high"))
+    probabilities = model.output(pa.table({"anything": [1, 2, 3]}))
     np.testing.assert_allclose(probabilities, [expected] * 3)
-    assert model.probabilities(pa.table({"anything": pa.array([], pa.int8())})).shape == (0, 3)
+    assert model.output(pa.table({"anything": pa.array([], pa.int8())})).shape == (0, 3)
 
 
 def _matrix(rows):
