@@ -5,7 +5,7 @@ TIDEMARK := $(VENV)/bin/tidemark
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs up down bench lock clean
+.PHONY: help setup demo test coverage lint docs up down bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,8 +34,11 @@ down: setup ## stop the servers
 lint: setup ## formatting, lint, types, SQL lint, spelling, docs
 	tools/lint
 
-test: setup ## everything that CI checks: lint, then all tests with coverage
+test: setup ## everything that CI checks: lint, then all tests
 	tools/test
+
+coverage: setup ## the same, slower, with the share of code that tests reach
+	tools/test --cov --cov-report=term:skip-covered
 
 docs: setup ## write the generated pages anew
 	tools/docs

@@ -15,9 +15,9 @@ from lakehouse.config import LakeConfig
 from lakehouse.dbt_environment import lake_of_environment
 from lakehouse.engine import (
     attach_lake,
-    set_up_s3,
     extensions,
     install_extensions,
+    set_up_s3,
     spill_folder,
 )
 from lakehouse.text.cleaning import clean_texts

@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore:.*type hint:UserWarning"),
 ]
-_ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "4"))
+_ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "2"))
 _SEED = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(10**6)))
 _SECONDS_A_ROUND = 120
 

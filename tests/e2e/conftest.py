@@ -75,7 +75,7 @@ class Tidemark:
             time.sleep(3)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def outer():
     """The command line on an empty state folder; everything it started is stopped at the end."""
     state = Path(tempfile.mkdtemp(prefix="tm-e2e-"))
@@ -115,7 +115,7 @@ def _processes_of(state: Path) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def months(tmp_path_factory, outer) -> list[Path]:
     """Twelve files of generated reviews, the last three drifted."""
     folder = tmp_path_factory.mktemp("reviews")
@@ -123,20 +123,20 @@ def months(tmp_path_factory, outer) -> list[Path]:
     return sorted(folder.glob("*.jsonl"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def said(outer) -> list[str]:
     """What `tidemark up --s3` has said, once the servers are up."""
     return outer.run("up", "--s3", "--detach").stdout.splitlines()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(outer, said):
     """The platform with its servers up, as other commands reach it."""
     environment = {"TIDEMARK_CONFIG": str(outer.state / "s3" / "tidemark.toml")}
     return Tidemark(environment, outer.ui_port, outer.mlflow_port)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scored(running, months):
     """The months before the drift, landed and scored by nobody's command."""
     running.run("land", "reviews", *map(str, months[:9]))
@@ -148,7 +148,7 @@ def scored(running, months):
     return running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def drifted(scored, months):
     """The drifted months landed, and the retraining that follows judged by the gate."""
     version = scored.rows("select max(to_version) as version from promotions")[0]["version"]

@@ -22,6 +22,7 @@ import psycopg
 import pytest
 
 from dagster_project.settings import PROJECT_ROOT
+from demo.reviews import generate_reviews
 from lakehouse.postgres import PostmasterStatus
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -257,7 +258,7 @@ def _use(site: Site, storage: subprocess.Popen[bytes], postgres: subprocess.Pope
     """The commands that people use most, a run that fails, and the servers."""
     assert postgres.poll() is None
     generated = site.folder / "generated"
-    site.run("generate", str(generated), "--rows", "1000")
+    generate_reviews(generated, rows=1000, seed=7)
     *months, later = sorted(map(str, generated.glob("*.jsonl")))[:5]
     site.run("check")
     site.run("land", "reviews", *months)

@@ -50,7 +50,10 @@ def elsewhere(platform, tmp_path_factory):
     before = _content(platform.environment)
     state = Path(tempfile.mkdtemp(prefix="tm-else-"))
     new = type(platform)(
-        state, platform.environment | {"TIDEMARK_STATE": str(state)}, base=dict(platform.base)
+        state,
+        platform.environment | {"TIDEMARK_STATE": str(state)},
+        landed=platform.landed,
+        base=dict(platform.base),
     )
     # As a copy to another machine does: the times of the files are lost.
     shutil.copytree(platform.state / "landing", state / "landing", copy_function=shutil.copyfile)
