@@ -28,15 +28,15 @@ def prepare(folder: Path, rows: int) -> None:
 
     from ml_assets.bundle import save_bundle
     from ml_assets.training import fit
-    
+
     write_features(folder, rows)
     spec = _spec()
     table = pq.read_table(folder / FEATURES).slice(0, _TRAINING_ROWS)
     bundle = folder / _BUNDLE
     bundle_hash = save_bundle(
-        fit(
-            spec, table, labels_of(table, spec), np.arange(table.num_rows)
-        ).model, bundle, reference={}
+        fit(spec, table, labels_of(table, spec), np.arange(table.num_rows)).model,
+        bundle,
+        reference={},
     )
     (folder / "bundle_hash").write_text(bundle_hash)
     (bundle / "MLmodel").write_text(_MLMODEL)

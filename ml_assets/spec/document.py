@@ -21,10 +21,8 @@ from ml_assets.spec.training_sections import (
 )
 
 CONTRADICTIONS = "contradictions"
-# The metric that models are compared on where the spec names none.
+# What quantities are judged by where the spec names no metric; classes have the fields' defaults.
 _USUAL_METRIC: dict[str, MetricName] = {
-    "classification": "macro_f1",
-    "ordinal": "quadratic_weighted_kappa",
     "regression": "mean_absolute_error",
     "forecast": "mean_absolute_error",
 }

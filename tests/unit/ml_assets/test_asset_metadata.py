@@ -9,35 +9,44 @@ from ml_assets.assets.metadata import evaluation_metadata, image, verdict_metada
 from ml_assets.bootstrap import Interval
 from ml_assets.evaluation import Evaluation, Subject
 from ml_assets.gate import Criterion, Verdict
-from ml_assets.metrics import classification_metrics
+from ml_assets.spec.document import ModelSpec
 
 _GOOD = np.array([[0.9, 0.1], [0.2, 0.8]])
 _BAD = np.array([[0.6, 0.4], [0.7, 0.3]])
 
 
-def _metrics(probabilities):
-    return classification_metrics(
-        np.array([0, 1]), probabilities, classes=("a", "b"), ordinal=False
-    )
+SPEC = ModelSpec.model_validate(
+    {
+        "name": "m",
+        "task": "classification",
+        "table": "t",
+        "entity_key": "id",
+        "event_time": "at",
+        "label": {"column": "kind", "classes": ["a", "b"]},
+        "features": {"numeric": ["size"]},
+        "algorithm": {"name": "lightgbm"},
+    }
+)
 
 
 def _evaluation(without_balancing=None) -> Evaluation:
     intervals = {"macro_f1": Interval(1.0, 0.75, 1.0, 0.95)}
     subjects = {
-        name: Subject(name, version, values, _metrics(values), intervals)
+        name: Subject(name, version, values, intervals)
         for name, version, values in (("challenger", 3, _GOOD), ("baseline", 1, _BAD))
     }
     return Evaluation(
         rows=2,
         subjects=subjects,
         comparable=np.array([True, False]),
-        reliability=(),
+        label=np.array([0, 1]),
+        event_time=np.array(["2026-01-01", "2026-01-02"], "datetime64[us]"),
         without_balancing=without_balancing,
     )
 
 
 def test_metrics_stand_side_by_side_with_their_intervals():
-    metadata = evaluation_metadata(_evaluation())
+    metadata = evaluation_metadata(SPEC, _evaluation())
     assert metadata["metrics"].value.splitlines() == [
         "| metric | challenger | baseline |",
         "|---|---|---|",
@@ -49,7 +58,7 @@ def test_metrics_stand_side_by_side_with_their_intervals():
 
 
 def test_the_effect_of_balancing_is_a_table_of_both():
-    table = evaluation_metadata(_evaluation(_metrics(_BAD)))["effect_of_balancing"].value
+    table = evaluation_metadata(SPEC, _evaluation(_BAD))["effect_of_balancing"].value
     assert "| accuracy | 1.0000 | 0.5000 |" in table
     assert "| recall of b | 1.0000 | 0.0000 |" in table
 

@@ -4,9 +4,12 @@ import pytest
 from lakehouse.errors import TidemarkError
 from ml_assets import bootstrap
 from ml_assets.bootstrap import bootstrap_metrics, paired_difference
-from ml_assets.metrics import METRICS, classification_metrics
+from ml_assets.metrics import classification_metrics, metrics_of
+from ml_assets.targets.classes import ClassTarget
 
-STARS = [1, 2, 3, 4, 5]
+STARS = (1, 2, 3, 4, 5)
+TARGET = ClassTarget(STARS, ordinal=True)
+ORDINAL = metrics_of("ordinal")
 
 
 def _rows(n, *, seed, signal=1.0, k=5):
@@ -19,12 +22,12 @@ def _rows(n, *, seed, signal=1.0, k=5):
 
 
 def _intervals(label, probabilities, **options):
-    arguments = {"classes": STARS, "ordinal": True, "seed": 1} | options
+    arguments = {"target": TARGET, "seed": 1} | options
     return bootstrap_metrics(label, probabilities, **arguments)
 
 
 def _difference(label, prob_a, prob_b, metric="accuracy", **options):
-    arguments = {"classes": STARS, "ordinal": True, "seed": 1} | options
+    arguments = {"target": TARGET, "seed": 1} | options
     return paired_difference(label, prob_a, prob_b, metric=metric, **arguments)
 
 
@@ -34,7 +37,7 @@ def test_every_metric_has_an_interval_around_its_own_value():
     found = _intervals(label, probabilities, confidence=0.9)
 
     values = classification_metrics(label, probabilities, classes=STARS, ordinal=True).values()
-    assert set(found) == set(METRICS)
+    assert set(found) == set(ORDINAL)
     for name, interval in found.items():
         assert interval.estimate == pytest.approx(values[name])
         assert interval.low <= interval.estimate <= interval.high
@@ -77,7 +80,7 @@ def test_about_95_of_100_intervals_hold_the_true_accuracy():
         label = random.integers(0, 2, 150)
         guess = np.where(random.random(150) < truth, label, 1 - label)
         interval = bootstrap_metrics(
-            label, np.eye(2)[guess], classes=[0, 1], ordinal=False, replicates=400, seed=seed
+            label, np.eye(2)[guess], target=ClassTarget((0, 1)), replicates=400, seed=seed
         )["accuracy"]
         held += interval.low <= truth <= interval.high
 
@@ -147,7 +150,7 @@ def test_the_seed_decides_the_interval():
     assert first != other
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", ORDINAL)
 def test_a_better_model_has_a_positive_difference_whatever_the_direction(metric):
     label, poor = _rows(2000, seed=8, signal=0.2)
     good = 0.7 * np.eye(5)[label] + 0.3 * poor
@@ -162,7 +165,7 @@ def test_a_better_model_has_a_positive_difference_whatever_the_direction(metric)
     assert behind.probability_better == 0.0
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", ORDINAL)
 def test_equal_predictions_have_a_difference_of_exactly_zero(metric):
     label, probabilities = _rows(500, seed=9)
 
@@ -222,8 +225,10 @@ def test_options_that_make_no_interval_are_refused(options):
 
 def test_an_ordinal_metric_needs_ordered_classes():
     label, probabilities = _rows(10, seed=15)
-    with pytest.raises(TidemarkError, match="ordered"):
-        _difference(label, probabilities, probabilities, "mean_absolute_error", ordinal=False)
+    with pytest.raises(TidemarkError, match="not defined for classification"):
+        _difference(
+            label, probabilities, probabilities, "mean_absolute_error", target=ClassTarget(STARS)
+        )
 
 
 def test_two_units_are_enough():

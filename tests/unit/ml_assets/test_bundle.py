@@ -70,9 +70,7 @@ def test_a_model_comes_back_as_it_was(models, saved, algorithm):
     assert (theirs.algorithm, theirs.columns, theirs.classes) == (
         ours.algorithm, ours.columns, ours.classes,
     )  # fmt: skip
-    np.testing.assert_allclose(
-        theirs.output(TABLE), ours.output(TABLE), rtol=0, atol=1e-12
-    )
+    np.testing.assert_allclose(theirs.output(TABLE), ours.output(TABLE), rtol=0, atol=1e-12)
     assert read_reference(folder) == REFERENCE
 
 

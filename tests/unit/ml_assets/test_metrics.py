@@ -22,6 +22,7 @@ from ml_assets.metrics import (
     classification_metrics,
     metric_direction,
     metric_info,
+    metrics_of,
 )
 
 STARS = [1, 2, 3, 4, 5]
@@ -149,7 +150,7 @@ def test_classes_without_an_order_have_no_ordinal_metrics():
 
     assert found.mean_absolute_error is None
     assert found.quadratic_weighted_kappa is None
-    assert set(found.values()) == {name for name in METRICS if not METRICS[name].ordinal_only}
+    assert set(found.values()) == set(metrics_of("classification"))
 
 
 def test_the_first_of_equal_probabilities_is_predicted():
@@ -210,6 +211,8 @@ def test_every_metric_has_a_direction_and_the_names_are_the_type():
         "log_loss",
         "expected_calibration_error",
         "mean_absolute_error",
+        "root_mean_squared_error",
+        "theils_u",
     }
 
 
@@ -222,6 +225,6 @@ def test_an_unknown_metric_is_refused_with_the_nearest_name():
 
 @pytest.mark.parametrize("name", ["mean_absolute_error", "quadratic_weighted_kappa"])
 def test_an_ordinal_metric_is_refused_for_classes_without_an_order(name):
-    assert metric_info(name, ordinal=True) == METRICS[name]
-    with pytest.raises(TidemarkError, match="ordered classes"):
-        metric_info(name, ordinal=False)
+    assert metric_info(name, task="ordinal") == METRICS[name]
+    with pytest.raises(TidemarkError, match="not defined for classification"):
+        metric_info(name, task="classification")

@@ -99,6 +99,8 @@ def score(lake: Lake, table: pa.Table, *, right: float, version: int = 1) -> Non
                 "prediction_value": values @ np.array([1.0, 2.0, 3.0]),
                 "confidence": values.max(axis=1),
                 "probabilities": list(values),
+                "interval_low": pa.nulls(n, pa.float64()),
+                "interval_high": pa.nulls(n, pa.float64()),
                 "training_set_hash": ["h"] * n,
                 "features_version": ["f"] * n,
                 "snapshot_id": pa.array([1] * n, pa.int64()),
@@ -128,7 +130,7 @@ def reference(lake: Lake, tmp_path: Path) -> ModelReference:
         lake,
         SPEC,
         training_set_path=str(tmp_path),
-        holdout_probabilities=probabilities(rows_of(4), right=0.8),
+        holdout_output=probabilities(rows_of(4), right=0.8),
         holdout_cutoff=CUTOFF,
     )
     return reference_from_json(json.loads(json.dumps(document)))

@@ -10,6 +10,7 @@ from ml_assets.spec.document import ModelSpec
 from ml_assets.training import feature_columns, fit
 
 ROWS = 240
+SINGLE = np.arange(ROWS)  # no near duplicates
 _WORDS = {0: "awful broken refund", 1: "okay average fine", 2: "lovely perfect superb"}
 _LIGHTGBM = {"name": "lightgbm", "parameters": {"trees": 8, "text_components": 4}}
 ALGORITHMS = [{"name": "linear_text"}, _LIGHTGBM]
@@ -62,7 +63,7 @@ def _check(probabilities, rows: int) -> None:
 def test_any_kinds_of_features_give_probabilities(rows, algorithm, without):
     table, label = rows
     spec = _spec(algorithm, without=without)
-    fitted = fit(spec, table, label, ONES)
+    fitted = fit(spec, table, label, SINGLE)
     assert fitted.rows == ROWS
     assert fitted.model.columns == feature_columns(spec)
     assert fitted.model.algorithm == algorithm["name"]
@@ -75,7 +76,7 @@ def test_any_kinds_of_features_give_probabilities(rows, algorithm, without):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_same_seed_gives_the_same_probabilities(rows, algorithm):
-    first, second = (fit(_spec(algorithm), *rows, ONES).model.output(rows[0]) for _ in range(2))
+    first, second = (fit(_spec(algorithm), *rows, SINGLE).model.output(rows[0]) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
@@ -93,7 +94,7 @@ def test_a_class_that_training_lacks_keeps_its_place(rows, algorithm, missing):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_new_rows_may_be_unseen_null_or_of_other_types(rows, algorithm):
-    model = fit(_spec(algorithm), *rows, ONES).model
+    model = fit(_spec(algorithm), *rows, SINGLE).model
     new = pa.table(
         {
             "text": pa.array([None, "", "never seen at all", "lovely perfect superb"]),
@@ -108,7 +109,7 @@ def test_new_rows_may_be_unseen_null_or_of_other_types(rows, algorithm):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_rows_do_not_depend_on_the_others_in_their_batch(rows, algorithm):
-    model = fit(_spec(algorithm), *rows, ONES).model
+    model = fit(_spec(algorithm), *rows, SINGLE).model
     whole = model.output(rows[0])
     ones = [model.output(rows[0].slice(i, 1)) for i in range(5)]
     np.testing.assert_allclose(np.concatenate(ones), whole[:5], atol=1e-12)
@@ -118,7 +119,7 @@ def test_rows_do_not_depend_on_the_others_in_their_batch(rows, algorithm):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_an_empty_batch_has_no_probabilities(rows, algorithm):
-    assert fit(_spec(algorithm), *rows, ONES).model.output(rows[0].slice(0, 0)).shape == (0, 3)
+    assert fit(_spec(algorithm), *rows, SINGLE).model.output(rows[0].slice(0, 0)).shape == (0, 3)
 
 
 # The share of variance that no text explains; it is not used.
@@ -134,7 +135,7 @@ def test_columns_without_one_value_or_term_can_be_trained_on(rows, algorithm):
             "price": table.column("price"),
         }
     )
-    _check(fit(_spec(algorithm), empty, label, ONES).model.output(empty), ROWS)
+    _check(fit(_spec(algorithm), empty, label, SINGLE).model.output(empty), ROWS)
 
 
 @pytest.mark.parametrize("bits", [8, 18])
@@ -142,7 +143,7 @@ def test_a_text_with_fewer_terms_than_components_can_be_trained_on(rows, bits):
     table, label = rows
     parameters = {"trees": 8, "text_components": 300, "text_hash_bits": bits}
     algorithm = {"name": "lightgbm", "parameters": parameters}
-    probabilities = fit(_spec(algorithm), table, label, ONES).model.output(table)
+    probabilities = fit(_spec(algorithm), table, label, SINGLE).model.output(table)
     _check(probabilities, ROWS)
     assert (probabilities.argmax(axis=1) == label).mean() > 0.9
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ml_assets.metrics import METRICS
+from ml_assets.metrics import metrics_of
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
 from ml_assets.spec.json_schema import spec_json_schema
@@ -62,7 +62,7 @@ algorithms = st.one_of(
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     key, time, label, *columns = draw(names)
-    unordered = sorted(name for name, metric in METRICS.items() if not metric.ordinal_only)
+    unordered = sorted(metrics_of("classification"))
     classes: Any = st.lists(st.text(min_size=1, max_size=6), min_size=2, max_size=5, unique=True)
     whole = st.lists(st.integers(-9, 9), min_size=2, max_size=5, unique=True).map(sorted)
     return {
