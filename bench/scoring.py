@@ -24,9 +24,11 @@ flavors:
 
 def prepare(folder: Path, rows: int) -> None:
     """The feature table, and a model fitted on its first rows."""
+    import numpy as np
     import pyarrow.parquet as pq
 
     from ml_assets.bundle import save_bundle
+    from ml_assets.labels import labels_of
     from ml_assets.training import fit
 
     write_features(folder, rows)
@@ -116,6 +118,7 @@ def fingerprint(output: Path) -> dict[str, Any]:
 
 
 def _spec() -> Any:
+
     from ml_assets.spec.loading import parse_spec
 
     file = Path(__file__).resolve().parent.parent / "ml_assets" / "specs" / _SPEC

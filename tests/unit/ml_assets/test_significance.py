@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, chi2
+from scipy.stats import binomtest, chi2, ttest_1samp
 
 from lakehouse.errors import TidemarkError
-from ml_assets.significance import mcnemar
+from ml_assets.significance import diebold_mariano, mcnemar
 
 
 def _rows(both, a_only, b_only, neither):
@@ -63,3 +63,62 @@ def test_the_order_of_the_models_does_not_matter(a_only, b_only):
 def test_different_numbers_of_rows_are_refused():
     with pytest.raises(TidemarkError, match="2 rows of one model and 3"):
         mcnemar(np.ones(2, bool), np.ones(3, bool))
+
+
+def test_one_step_ahead_it_is_students_test_of_the_loss_differences():
+    """With horizon 1 the correction makes the biased variance the unbiased one."""
+    random = np.random.default_rng(4)
+    a, b = random.normal(1.0, 1.0, 40) ** 2, random.normal(1.2, 1.0, 40) ** 2
+
+    found = diebold_mariano(a, b)
+
+    expected = ttest_1samp(a - b, 0.0)
+    assert found.statistic == pytest.approx(expected.statistic)
+    assert found.p_value == pytest.approx(expected.pvalue)
+    interval = expected.confidence_interval(0.95)
+    assert (found.low, found.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
+
+
+def test_two_steps_ahead_worked_by_hand():
+    """d = 1, 2, 0, 1, 1: mean 1, autocovariances 2/5 and -1/5, too much for the plain sum."""
+    a, b = np.array([1.0, 2.0, 0.0, 1.0, 1.0]), np.zeros(5)
+
+    found = diebold_mariano(a, b, horizon=2)
+
+    # 2/5 - 2/5 is 0, so Bartlett's weight of one half: 2/5 - 1/5; correction (5 + 1 - 4 + 2/5) / 5.
+    assert found.statistic == pytest.approx(1.0 / np.sqrt(0.2 / 5 / (2.4 / 5)))
+
+
+def test_overlapping_horizons_reject_as_often_as_asked():
+    """Errors over 5 steps, of two forecasts that are equally good, at 5 %: 3 to 9 in 100."""
+    random, rejected = np.random.default_rng(11), 0
+    for _ in range(400):
+        steps = random.normal(size=(2, 204))
+        errors = np.array([np.convolve(row, np.ones(5), "valid") for row in steps])
+        rejected += diebold_mariano(*errors**2, horizon=5).p_value < 0.05
+    assert 12 <= rejected <= 36
+
+
+def test_the_order_of_forecasts_turns_the_sign():
+    random = np.random.default_rng(6)
+    a, b = random.random(30), random.random(30)
+    one, other = diebold_mariano(a, b, horizon=3), diebold_mariano(b, a, horizon=3)
+    assert one.statistic == pytest.approx(-other.statistic)
+    assert one.p_value == pytest.approx(other.p_value)
+
+
+def test_equal_losses_differ_by_nothing():
+    losses = np.arange(10.0)
+    found = diebold_mariano(losses, losses.copy(), horizon=2)
+    assert (found.statistic, found.p_value, found.low, found.high) == (0.0, 1.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("n", "horizon"), [(1, 1), (9, 5), (10, 0)])
+def test_too_few_forecasts_are_refused(n, horizon):
+    with pytest.raises(TidemarkError, match="too few to compare"):
+        diebold_mariano(np.zeros(n), np.ones(n), horizon=horizon)
+
+
+def test_forecasts_of_different_rows_are_refused():
+    with pytest.raises(TidemarkError, match="3 losses of one forecast and 4"):
+        diebold_mariano(np.zeros(3), np.zeros(4))
