@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from lakehouse.errors import TidemarkError
 _SOCKET_NAME = "/.s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 107
 _READY_LINE = 7
+# Postgres gives its own three databases smaller ones.
+_FIRST_OWN_OID = 16_384
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def _sole_starter(data_folder: Path) -> Iterator[None]:
 
 def _started(data_folder: Path) -> PostmasterStatus:
     _remove_stale_pid_file(data_folder)
+    _remove_half_made(data_folder)
     try:
         _running_package_server(data_folder)
     # The package asserts where a server is still recovering.
@@ -103,6 +107,28 @@ def _started(data_folder: Path) -> PostmasterStatus:
             hint=f"Read {data_folder / 'log'}, then run the command again.",
         )
     return status
+
+
+def _remove_half_made(data_folder: Path) -> None:
+    """Removes a cluster whose making was killed: Postgres would never start on it.
+
+    It is one on which no server has ever started, and which holds no database of anybody's.
+    """
+    if not data_folder.exists() or (data_folder / "postmaster.opts").exists():
+        return
+    databases = (entry.name for entry in data_folder.glob("base/*") if entry.name.isdigit())
+    if any(int(name) >= _FIRST_OWN_OID for name in databases):
+        return
+    import psutil
+
+    # What makes it outlives a command that is killed alone.
+    folder = str(data_folder.resolve())
+    for process in psutil.process_iter(["name", "cmdline", "cwd"]):
+        at_work = process.info["cwd"] == folder or folder in (process.info["cmdline"] or ())
+        if at_work and process.info["name"] in {"initdb", "postgres"}:
+            process.kill()
+            process.wait(10)
+    shutil.rmtree(data_folder)
 
 
 def _remove_stale_pid_file(data_folder: Path) -> None:
