@@ -132,20 +132,22 @@ def _remove_half_made(data_folder: Path) -> None:
 
 
 def _remove_stale_pid_file(data_folder: Path) -> None:
-    """Removes the pid file that a killed server left, if no process of that server is alive.
+    """Removes the pid files that a killed server left, if no process of that server is alive.
 
-    Its number may belong to another process by now, as it often does in a restarted container;
-    the package and Postgres itself would take that one for the running server.
+    Their number may belong to another process by now, as it often does in a restarted container,
+    or to a process that is dead and waits for its parent; the package and Postgres itself would
+    take either for the running server.
     """
-    file = data_folder / "postmaster.pid"
-    if not file.exists():
+    files = [data_folder / "postmaster.pid", data_folder / f"{_SOCKET_NAME[1:]}.lock"]
+    if not any(file.exists() for file in files):
         return
     import psutil
 
     # Postgres and all its processes work in the data folder.
     folder = str(data_folder.resolve())
     if not any(process.info["cwd"] == folder for process in psutil.process_iter(["cwd"])):
-        file.unlink(missing_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
 def _running_package_server(data_folder: Path) -> Any:

@@ -86,6 +86,14 @@ def test_a_pid_file_whose_number_is_another_process_by_now_is_stale(own_folder):
     assert start_server(own_folder).pid != os.getppid()
 
 
+def test_a_socket_s_lock_of_a_server_that_is_gone_is_stale(own_folder):
+    """Its number is one of a living process, as that of a dead one is until it is waited for."""
+    stop_server(own_folder)
+    (own_folder / ".s.PGSQL.5432.lock").write_text(f"{os.getppid()}\n{own_folder}\n0\n5432\n")
+    assert running_server(own_folder) is None
+    assert start_server(own_folder).pid != os.getppid()
+
+
 def test_a_pid_file_that_was_cut_off_is_stale(own_folder):
     _killed(own_folder)
     (own_folder / "postmaster.pid").write_text("12")
