@@ -31,8 +31,7 @@ def victim_on() -> Iterator[Callable[[str], Victim]]:
 
     yield on
     for victim in victims:
-        # Of a round that failed, pytest shows it.
-        print(victim.output)  # noqa: T201
+        print(victim.output)  # noqa: T201 - for pytest's report
         victim.remove()
 
 
@@ -41,7 +40,7 @@ def victim_on() -> Iterator[Callable[[str], Victim]]:
 def test_whatever_happens_nothing_is_lost_or_doubled(
     victim_on: Callable[[str], Victim], storage: str
 ) -> None:
-    print(f"seed {_SEED}")  # noqa: T201
+    print(f"seed {_SEED}")  # noqa: T201 - for pytest's report
     victim = victim_on(storage)
     play(victim, rounds=_ROUNDS, seed=_SEED, tell=print)
     assert len(victim.happenings) == _ROUNDS
