@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from lakehouse.errors import TidemarkError
 _SOCKET_NAME = "/.s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 107
 _READY_LINE = 7
+# Postgres gives its own three databases smaller ones.
+_FIRST_OWN_OID = 16_384
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def _sole_starter(data_folder: Path) -> Iterator[None]:
 
 def _started(data_folder: Path) -> PostmasterStatus:
     _remove_stale_pid_file(data_folder)
+    _remove_half_made(data_folder)
     try:
         _running_package_server(data_folder)
     # The package asserts where a server is still recovering.
@@ -105,21 +109,45 @@ def _started(data_folder: Path) -> PostmasterStatus:
     return status
 
 
-def _remove_stale_pid_file(data_folder: Path) -> None:
-    """Removes the pid file that a killed server left, if no process of that server is alive.
+def _remove_half_made(data_folder: Path) -> None:
+    """Removes a cluster whose making was killed: Postgres would never start on it.
 
-    Its number may belong to another process by now, as it often does in a restarted container;
-    the package and Postgres itself would take that one for the running server.
+    It is one on which no server has ever started, and which holds no database of anybody's.
     """
-    file = data_folder / "postmaster.pid"
-    if not file.exists():
+    if not data_folder.exists() or (data_folder / "postmaster.opts").exists():
+        return
+    databases = (entry.name for entry in data_folder.glob("base/*") if entry.name.isdigit())
+    if any(int(name) >= _FIRST_OWN_OID for name in databases):
+        return
+    import psutil
+
+    # What makes it outlives a command that is killed alone.
+    folder = str(data_folder.resolve())
+    for process in psutil.process_iter(["name", "cmdline", "cwd"]):
+        at_work = process.info["cwd"] == folder or folder in (process.info["cmdline"] or ())
+        if at_work and process.info["name"] in {"initdb", "postgres"}:
+            process.kill()
+            process.wait(10)
+    shutil.rmtree(data_folder)
+
+
+def _remove_stale_pid_file(data_folder: Path) -> None:
+    """Removes the pid files that a killed server left, if no process of that server is alive.
+
+    Their number may belong to another process by now, as it often does in a restarted container,
+    or to a process that is dead and waits for its parent; the package and Postgres itself would
+    take either for the running server.
+    """
+    files = [data_folder / "postmaster.pid", data_folder / f"{_SOCKET_NAME[1:]}.lock"]
+    if not any(file.exists() for file in files):
         return
     import psutil
 
     # Postgres and all its processes work in the data folder.
     folder = str(data_folder.resolve())
     if not any(process.info["cwd"] == folder for process in psutil.process_iter(["cwd"])):
-        file.unlink(missing_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
 def _running_package_server(data_folder: Path) -> Any:

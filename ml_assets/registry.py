@@ -112,18 +112,17 @@ class Registry:
             if _plain(found.artifact_location).startswith(f"{self._artifact_path}/{_FOLDER}/")
         ]
         runs: set[str] = set()
-        token = None
-        while experiments:
+        # Without experiments MLflow would refuse to search.
+        token = "" if experiments else None
+        while token is not None:
             page = client.search_runs(
                 experiments,
                 f"tags.{_OWN} != '' and attributes.start_time < {before}",
                 max_results=_PAGE,
-                page_token=token,
+                page_token=token or None,
             )
             runs |= {run.info.run_id for run in page}
-            token = page.token
-            if not token:
-                break
+            token = page.token or None
         return runs
 
     def remove_run(self, run_id: str) -> None:

@@ -97,7 +97,7 @@ def _round(
             )
     # Before Dagster: skops looks for scipy's functions in all modules, in the order of import,
     # which takes seconds when thousands come before.
-    import scipy.special  # noqa: F401
+    import scipy.special  # noqa: F401 - for its place among the modules
 
     # Dagster takes seconds to import: the plan is shown before.
     from dagster_project.execution import execute

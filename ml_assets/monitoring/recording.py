@@ -83,11 +83,11 @@ class MonitorTable:
                     connection.unregister(name)
 
     def read(self, lake: Lake, row_type: "type[Row]") -> "list[Row]":
-        """All of these rows, by window."""
+        """All of these rows, by window and segment."""
         names = ", ".join(quoted(field.name) for field in fields(row_type))
         query = (
             f"select {names} from lake.monitoring.{quoted(self.name)} where {self._condition}"  # noqa: S608
-            " order by window_start, segment"
+            " order by all"
         )
         with lake.connection() as connection:
             found = connection.execute(query, dict(self.owner)).fetchall()

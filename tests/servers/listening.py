@@ -93,6 +93,7 @@ def started(
 ) -> "subprocess.Popen[bytes]":
     """A process with its output in the log."""
     with log.open("ab") as output:
+        # Any option of Popen's: its overloads want each by name.
         server: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
             [str(part) for part in command],
             stdout=output,

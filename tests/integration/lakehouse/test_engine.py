@@ -158,6 +158,16 @@ def test_a_kms_key_goes_with_the_keys_of_the_credential_chain(config, monkeypatc
     assert "hidden" not in text
 
 
+def test_requests_to_s3_are_repeated_for_twelve_seconds(config):
+    s3 = S3Config(access_key=SecretStr("k"), secret_key=SecretStr("x"))
+    with file_engine(config.model_copy(update={"data_path": "s3://b/", "s3": s3})) as connection:
+        retries, first, factor = connection.execute(
+            "select current_setting('http_retries'), current_setting('http_retry_wait_ms'),"
+            " current_setting('http_retry_backoff')"
+        ).fetchone()
+    assert sum(first * factor**number for number in range(retries)) == 12_100
+
+
 def test_the_catalog_s_parts_become_a_secret_s_options(config):
     url = SecretStr(
         "postgresql://me:p%40ss@db.example:5433/lake?sslmode=require&client_encoding=utf8"

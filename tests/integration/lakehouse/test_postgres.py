@@ -86,11 +86,58 @@ def test_a_pid_file_whose_number_is_another_process_by_now_is_stale(own_folder):
     assert start_server(own_folder).pid != os.getppid()
 
 
+def test_a_socket_s_lock_of_a_server_that_is_gone_is_stale(own_folder):
+    """Its number is one of a living process, as that of a dead one is until it is waited for."""
+    stop_server(own_folder)
+    (own_folder / ".s.PGSQL.5432.lock").write_text(f"{os.getppid()}\n{own_folder}\n0\n5432\n")
+    assert running_server(own_folder) is None
+    assert start_server(own_folder).pid != os.getppid()
+
+
 def test_a_pid_file_that_was_cut_off_is_stale(own_folder):
     _killed(own_folder)
     (own_folder / "postmaster.pid").write_text("12")
     assert running_server(own_folder) is None
     assert start_server(own_folder) == running_server(own_folder)
+
+
+@pytest.fixture
+def new_folder():
+    """A data folder of the test's own, short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="tm-"))
+    yield folder / "pg"
+    stop_server(folder / "pg")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_cluster_whose_making_was_killed_is_made_anew(new_folder):
+    (new_folder / "base" / "1").mkdir(parents=True)
+    (new_folder / "PG_VERSION").write_text("18\n")
+    (new_folder / "base" / "1" / "1259").write_bytes(b"half")
+    with psycopg.connect(server_url(start_server(new_folder), "postgres")) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_what_still_makes_a_cluster_is_ended_first(new_folder):
+    new_folder.mkdir()
+    (new_folder / "PG_VERSION").write_text("18\n")
+    # A process by the name of initdb, at work in the folder.
+    program = new_folder.parent / "initdb"
+    shutil.copy(shutil.which("sleep"), program)
+    left = subprocess.Popen([program, "600"], cwd=new_folder)
+    start_server(new_folder)
+    # By itself it would take longer.
+    left.wait(timeout=10)
+
+
+def test_a_cluster_that_holds_a_database_is_never_removed(new_folder, monkeypatch):
+    """As a copy made by pg_basebackup, which leaves out that a server has started on it."""
+    (new_folder / "base" / "16384").mkdir(parents=True)
+    (new_folder / "PG_VERSION").write_text("18\n")
+    monkeypatch.setattr(postgres, "_running_package_server", lambda _: None)
+    with pytest.raises(TidemarkError, match="does not answer"):
+        start_server(new_folder)
+    assert (new_folder / "base" / "16384").exists()
 
 
 def test_stopping_says_whether_there_was_something_to_stop(own_folder):

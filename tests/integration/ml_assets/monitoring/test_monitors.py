@@ -174,7 +174,7 @@ def test_every_window_is_measured_once(lake: Lake, reference: ModelReference) ->
     assert len(first) == 4 * 4 * 3
     assert not any(row.drifted for row in first)
     assert recorded_drift(lake, "stars", 1, "feature") == sorted(
-        first, key=lambda row: (row.window_start, row.segment)
+        first, key=lambda row: (row.window_start, row.segment, row.feature)
     )
     before = lake.snapshot_id()
     assert drift(lake, reference, run_id="another") == []
