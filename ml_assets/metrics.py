@@ -115,7 +115,7 @@ class Metrics:
 
     def values(self) -> dict[str, float]:
         """The metrics of `METRICS` that are defined here, by name."""
-        return {name: value for name in METRICS if (value := getattr(self, name)) is not None}
+        return {name: value for name in METRICS if (value := getattr(self, name, None)) is not None}
 
 
 def metric_direction(name: str) -> Literal["higher", "lower", "none"]:

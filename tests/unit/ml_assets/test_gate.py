@@ -76,7 +76,7 @@ def test_an_identical_challenger_is_not_promoted(significance):
     assert not verdict.promoted
     assert _failed(verdict) == ["gain_over_champion"]
     assert verdict.reason.startswith("Not promoted: version 5 gains +0.0000 in accuracy")
-    assert verdict.mcnemar_p_value == 1.0
+    assert verdict.test == PairedTest("McNemar", 1.0)
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "expected_calibration_error"])
@@ -269,7 +269,7 @@ def test_too_few_rows_are_not_judged():
         "601 are needed."
     )
     assert [criterion.name for criterion in verdict.criteria] == ["holdout_rows"]
-    assert verdict.mcnemar_p_value is None
+    assert verdict.test is None
     assert _decide(_evidence(), min_holdout_rows=600).promoted
 
 
@@ -313,7 +313,7 @@ def test_evidence_of_other_rows_is_refused(changes, named):
     ],
 )
 def test_ordinal_metrics_need_ordered_classes(policy):
-    with pytest.raises(TidemarkError, match="ordered classes"):
+    with pytest.raises(TidemarkError, match="not defined for classification"):
         _decide(_evidence(), **policy)
     assert _decide(_evidence(), ordinal=True, **policy).promoted
 

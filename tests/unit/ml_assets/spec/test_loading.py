@@ -137,7 +137,7 @@ def test_a_wrong_value_is_reported_at_its_place(old: str, new: str, message: str
         (
             "task: ordinal",
             "gate: {metric: mean_absolute_error}\ntask: classification",
-            "ordered classes",
+            "not defined for the task classification",
         ),
         (
             "psi: 0.2, features: all}\nretraining: {on: [drift]}",
