@@ -18,6 +18,8 @@ from dagster_project.dbt_failure import explained_failure
 from dagster_project.job_names import BUILD_AFTER_SCORING
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
+from dagster_project.rebuilds import VARIABLE as REBUILD
+from dagster_project.rebuilds import outdated_models, record_code
 from lakehouse.catalog_dump import CatalogDump
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.finished_steps import record_finished
@@ -91,6 +93,12 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         target = settings.state / "dbt" / "runs" / context.run_id / name
         seen = lake.snapshot_id()
         os.environ.update(dbt_environment(config, target_path=target))
+        models = {key.path[-1] for key in context.selected_asset_keys}
+        code = {
+            name: version
+            for name, version in platform.runtime.features_versions.items()
+            if name in models
+        }
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
             dump = CatalogDump(
                 config.postgres_url.get_secret_value(),
@@ -98,6 +106,10 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
                 keep=settings.keep_catalog_dumps,
             )
             dump.start()
+            outdated = outdated_models(lake, code)
+            os.environ[REBUILD] = ",".join(outdated)
+            if outdated:
+                context.log.info(f"other code than before, built from all rows: {outdated}")
             load_id = newest_load(platform)
             invocation = dbt.cli(
                 ["build", *dbt_arguments(settings, target)],
@@ -113,19 +125,21 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             context.log.warning(warning)
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
-        if name == "dbt_models":
-            with lake.write("record dbt build") as write:
+        built_at = datetime.now(UTC)
+        with lake.write("record dbt build") as write:
+            record_code(lake, write, code, built_at=built_at, run_id=context.run_id)
+            if name == "dbt_models":
                 write.connection.execute(
                     "insert into lake.ops.dbt_builds values (?, ?, ?, ?, ?)",
                     [
-                        datetime.now(UTC),
+                        built_at,
                         load_id,
                         platform.runtime.manifest_hash,
                         context.run_id,
                         snapshot_id,
                     ],
                 )
-        else:
+        if name != "dbt_models":
             record_finished(lake, name, "dbt", snapshot_id=seen, run_id=context.run_id)
 
     return build

@@ -27,6 +27,10 @@ TABLES: dict[str, str] = {
     "ops.dbt_builds": """
         built_at timestamptz not null, load_id bigint not null, manifest_hash varchar not null,
         run_id varchar not null, snapshot_id bigint not null""",
+    # One row per dbt model and change of its code, or of one that it reads: what made its rows.
+    "ops.dbt_code": """
+        model varchar not null, code_hash varchar not null, built_at timestamptz not null,
+        run_id varchar not null""",
     # One row per finished step that reads scores: the snapshot that it has seen.
     "ops.finished_steps": """
         step varchar not null, subject varchar not null, snapshot_id bigint not null,
