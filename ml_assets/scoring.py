@@ -269,9 +269,9 @@ def _unscored_query(
     spec: ModelSpec, champion: ModelVersion, *, rescore: bool, snapshot_id: int
 ) -> str:
     anchor = () if spec.forecast is None else (spec.forecast.anchor,)
-    columns = ", ".join(
-        quoted(name) for name in dict.fromkeys((spec.entity_key, *anchor, *spec.features.columns))
-    )
+    scale = () if spec.intervals.scale is None else (spec.intervals.scale,)
+    names = dict.fromkeys((spec.entity_key, *anchor, *scale, *spec.features.columns))
+    columns = ", ".join(quoted(name) for name in names)
     waiting = _not_scored(spec, champion.version, rescore=rescore)
     return (
         f"select {columns} from (from lake.marts.{quoted(spec.table)}"  # noqa: S608

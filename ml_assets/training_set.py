@@ -158,6 +158,7 @@ def spec_columns(spec: ModelSpec) -> list[str]:
         *spec.features.numeric,
         *spec.segments,
         *((spec.forecast.anchor,) if spec.forecast else ()),
+        *((spec.intervals.scale,) if spec.intervals.scale else ()),
         *(spec.split.near_duplicates.columns if spec.split.near_duplicates else ()),
     ]
     return list(dict.fromkeys(columns))

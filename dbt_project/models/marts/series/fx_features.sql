@@ -174,6 +174,7 @@ features as (
         with_pairs.volatility_5,
         with_pairs.volatility_21,
         with_pairs.volatility_63,
+        with_pairs.fix * with_pairs.volatility_63 as usual_move,
         with_pairs.tiie,
         with_pairs.tiie
         - lag(with_pairs.tiie, 5) over (order by with_pairs.mexico_day)
