@@ -1,6 +1,7 @@
 """The lake's own tables: raw rejects, ledger, accounting, scores, monitors, decisions."""
 
 from lakehouse.connection import Lake
+from lakehouse.table_columns import add_missing_columns
 
 SCHEMAS = ("raw", "staging", "intermediate", "marts", "ml", "monitoring", "ops")
 
@@ -52,7 +53,8 @@ TABLES: dict[str, str] = {
         source_snapshot_id bigint not null, features_version varchar not null,
         spec_hash varchar not null, manifest_hash varchar not null, cutoff timestamptz,
         train_rows bigint not null, holdout_rows bigint not null, excluded_rows bigint not null,
-        columns varchar not null, created_at timestamptz not null, run_id varchar not null""",
+        columns varchar not null, created_at timestamptz not null, run_id varchar not null,
+        purged_rows bigint""",
     # One row per model version: where its bundle is and what it was made from.
     "ml.model_versions": """
         model varchar not null, model_version integer not null, algorithm varchar not null,
@@ -98,9 +100,12 @@ TABLES: dict[str, str] = {
         message varchar not null, raised_at timestamptz not null, run_id varchar not null""",
 }
 
+# Columns that came after the table: those of an earlier version get them, at the end.
+ADDED_COLUMNS: dict[str, dict[str, str]] = {"ml.training_sets": {"purged_rows": "bigint"}}
+
 
 def create_tables(lake: Lake) -> None:
-    """Creates the lake's schemas and own tables where they are missing."""
+    """Creates the lake's schemas and own tables where they are missing, and their newer columns."""
     present = {
         f"{schema}.{table}"
         for schema, table in lake.rows(
@@ -108,6 +113,7 @@ def create_tables(lake: Lake) -> None:
         )
     }
     missing = [name for name in TABLES if name not in present]
+    add_missing_columns(lake, ADDED_COLUMNS)
     if not missing:
         return
     with lake.write("create tables") as write:

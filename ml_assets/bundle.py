@@ -7,12 +7,13 @@ that is not on the list below.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lakehouse.errors import TidemarkError
 from ml_assets.frames import FeatureColumns
+from ml_assets.interval_scale import IntervalScale
 from ml_assets.model import (
     BoosterPredictor,
     FittedModel,
@@ -59,6 +60,7 @@ def save_bundle(model: FittedModel, folder: Path, *, reference: dict[str, Any]) 
         "classes": list(model.classes),
         "interval": _interval(model),
         "coverage": model.coverage,
+        "interval_scale": None if model.interval_scale is None else asdict(model.interval_scale),
         "text": list(model.columns.text),
         "categorical": list(model.columns.categorical),
         "numeric": list(model.columns.numeric),
@@ -97,6 +99,7 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None) -> Bundle:
         found = _sha256(folder / name)
         if found != expected:
             raise _changed(folder / name, expected, found)
+    scale = manifest.get("interval_scale")
     model = FittedModel(
         algorithm=manifest["algorithm"],
         columns=FeatureColumns(
@@ -107,7 +110,9 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None) -> Bundle:
         classes=tuple(manifest["classes"]),
         preprocessing=_load_skops(folder / _PREPROCESSING, manifest),
         predictor=_load_predictor(folder, manifest),
-        coverage=manifest["coverage"],
+        # Bundles of format 1 are of classes only, and say nothing of intervals.
+        coverage=manifest.get("coverage"),
+        interval_scale=None if scale is None else IntervalScale(**scale),
     )
     return Bundle(model=model, bundle_hash=bundle_hash)
 
@@ -151,7 +156,7 @@ def _load_predictor(folder: Path, manifest: dict[str, Any]) -> Predictor:
         estimator = lightgbm.Booster(model_file=folder / _LIGHTGBM)
     else:
         estimator = _load_skops(folder / _SKLEARN, manifest)
-    if manifest["interval"] is not None:
+    if manifest.get("interval") is not None:
         return QuantityPredictor(estimator, *manifest["interval"])
     if booster:
         return BoosterPredictor(estimator)

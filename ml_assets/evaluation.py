@@ -75,7 +75,7 @@ def evaluate(
     holdout = read_training_set(lake, training_set.path, role="holdout")
     label = labels_of(holdout, spec)
     groups = holdout.column(GROUP).to_numpy()
-    baseline = fit_baseline(spec, labels_of(train, spec))
+    baseline = fit_baseline(spec, train, labels_of(train, spec))
     outputs: dict[str, tuple[int | None, NDArray[np.float64]]] = {
         "challenger": (challenger.version, _predict(lake, challenger, holdout)),
         "baseline": (None, baseline.output(holdout)),

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_assets.frames import FeatureColumns, feature_frame
+from ml_assets.interval_scale import IntervalScale
 from ml_assets.targets.quantity_sums import OUTPUTS as QUANTITY_OUTPUTS
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class FittedModel:
             predictor looks at no feature (the baseline).
         predictor: From preprocessed features to the output.
         coverage: The share of labels that intervals are to hold; None where there are none.
+        interval_scale: What the predictor's intervals are in units of; None for the quantity's
+            own unit.
     """
 
     algorithm: str
@@ -44,6 +47,7 @@ class FittedModel:
     preprocessing: Any
     predictor: Predictor
     coverage: float | None = None
+    interval_scale: IntervalScale | None = None
 
     @property
     def outputs(self) -> int:
@@ -52,6 +56,11 @@ class FittedModel:
 
     def output(self, table: "pa.Table | pa.RecordBatch") -> NDArray[np.float64]:
         """The output for each row: class probabilities (n, k), or number and interval (n, 3)."""
+        output = self._predicted(table)
+        scale = self.interval_scale
+        return output if scale is None else scale.widened(output, table)
+
+    def _predicted(self, table: "pa.Table | pa.RecordBatch") -> NDArray[np.float64]:
         if self.preprocessing is None:
             return self.predictor.output(np.zeros((table.num_rows, 1)))
         if table.num_rows == 0:

@@ -6,7 +6,7 @@ installed `ml_assets.mlflow_flavor`, never through code out of storage.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,8 +61,18 @@ class Registry:
         parameters: Mapping[str, object],
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
+        series: Mapping[str, Sequence[float]] | None = None,
     ) -> LoggedVersion:
-        """Logs the bundle as a new run and a new version of the model."""
+        """Logs the bundle as a new run and a new version of the model.
+
+        Args:
+            model: Name of the model.
+            bundle: Folder of its files.
+            parameters: Of the run.
+            metrics: Of the run.
+            tags: Of the run and of the version.
+            series: Metrics with a value for each step, such as each fold; the first step is 1.
+        """
         from mlflow.entities import Metric, Param
 
         client = self._client()
@@ -71,7 +81,14 @@ class Registry:
         now = int(time.time() * 1000)
         client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+            metrics=[
+                *(Metric(name, value, now, 0) for name, value in metrics.items()),
+                *(
+                    Metric(name, value, now, step)
+                    for name, values in (series or {}).items()
+                    for step, value in enumerate(values, 1)
+                ),
+            ],
             params=[Param(k, str(v)[:_MAX_PARAMETER]) for k, v in parameters.items()],
         )
         _write_mlmodel(bundle, run_id)

@@ -104,8 +104,8 @@ def _by_evidence(
 def _labels(lake: Lake, spec: ModelSpec, *, now: datetime) -> tuple[int, int]:
     """Labelled rows at the last training and now."""
     then = lake.rows(
-        "select train_rows + holdout_rows + excluded_rows from lake.ml.training_sets"
-        " where model = ? order by created_at desc limit 1",
+        "select train_rows + holdout_rows + excluded_rows + coalesce(purged_rows, 0)"
+        " from lake.ml.training_sets where model = ? order by created_at desc limit 1",
         [spec.name],
     )
     exists = lake.rows(

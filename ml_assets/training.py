@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from ml_assets.algorithms.baseline import fit_class_baseline, fit_quantity_baseline
 from ml_assets.backtest import backtest_folds
 from ml_assets.balancing import class_weights, undersample
+from ml_assets.folds import CrossValidation, FoldResult, time_range
 from ml_assets.frames import FeatureColumns, feature_frame
+from ml_assets.interval_scale import interval_scale
 from ml_assets.intervals import conformal_offsets
 from ml_assets.labels import target_of
+from ml_assets.metrics import metrics_of
 from ml_assets.model import FittedModel, QuantityPredictor
 from ml_assets.spec.algorithm import LightGbm, LinearText
 from ml_assets.spec.document import ModelSpec
@@ -36,25 +39,7 @@ class Fit:
     model: FittedModel
     seconds: float
     rows: int
-    cross_validation: "CrossValidation | None"
-
-
-@dataclass(frozen=True)
-class CrossValidation:
-    """A metric's value in each fold of the training rows."""
-
-    metric: str
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """The mean over the folds."""
-        return float(np.mean(self.values))
-
-    @property
-    def standard_deviation(self) -> float:
-        """The sample standard deviation over the folds."""
-        return float(np.std(self.values, ddof=1))
+    cross_validation: CrossValidation | None
 
 
 def fit(spec: ModelSpec, table: "pa.Table", label: NDArray[Any], groups: NDArray[np.int64]) -> Fit:
@@ -70,6 +55,7 @@ def fit(spec: ModelSpec, table: "pa.Table", label: NDArray[Any], groups: NDArray
         groups: Near-duplicate group of each row, (n,), which no fold divides.
     """
     shown, residuals = _out_of_fold(spec, table, label, groups)
+    scale = interval_scale(spec, table)
     started = time.perf_counter()
     newest = None if spec.forecast is None else spec.forecast.window_rows
     if newest is not None:
@@ -78,21 +64,33 @@ def fit(spec: ModelSpec, table: "pa.Table", label: NDArray[Any], groups: NDArray
     if isinstance(model.predictor, QuantityPredictor):
         low, high = conformal_offsets(residuals, coverage=spec.intervals.coverage)
         predictor = replace(model.predictor, low=low, high=high)
-        model = replace(model, predictor=predictor, coverage=spec.intervals.coverage)
+        model = replace(
+            model,
+            predictor=predictor,
+            coverage=spec.intervals.coverage,
+            interval_scale=scale,
+        )
     return Fit(model, time.perf_counter() - started, rows, shown)
 
 
-def fit_baseline(spec: ModelSpec, label: NDArray[Any]) -> FittedModel:
+def fit_baseline(spec: ModelSpec, table: "pa.Table", label: NDArray[Any]) -> FittedModel:
     """The task's naive model: class frequencies, the median, or no change.
 
     Args:
         spec: The model's spec.
+        table: The training rows.
         label: Of the training rows, as the spec's target has them, (n,).
     """
     if spec.label.classes:
         return fit_class_baseline(label, spec.label.classes)
-    changes = spec.forecast is not None
-    return fit_quantity_baseline(label, changes=changes, coverage=spec.intervals.coverage)
+    scale = interval_scale(spec, table)
+    model = fit_quantity_baseline(
+        label,
+        changes=spec.forecast is not None,
+        coverage=spec.intervals.coverage,
+        units=None if scale is None else scale.of(table),
+    )
+    return replace(model, interval_scale=scale)
 
 
 def feature_columns(spec: ModelSpec) -> FeatureColumns:
@@ -106,18 +104,39 @@ def _out_of_fold(
 ) -> tuple[CrossValidation | None, NDArray[np.float64]]:
     """What folds of the training rows show, and the residuals there (none of classes).
 
-    The model of each fold is fitted from scratch, preprocessing included.
+    The model of each fold is fitted from scratch, preprocessing included. Residuals are in the
+    units of the spec's intervals.
     """
     folds = spec.split.folds or (0 if spec.label.classes else _USUAL_FOLDS)
-    target, values, residuals = target_of(spec), [], [np.zeros(0)]
+    scale, shown, residuals = interval_scale(spec, table), [], [np.zeros(0)]
     for inside, outside in _folds(spec, label, groups, folds):
-        model, _ = _fitted(spec, table.take(inside), label[inside])
-        output = model.output(table.take(outside))
-        values.append(metric_values(target, label[outside], output)[spec.gate.metric])
+        train, test = table.take(inside), table.take(outside)
+        model, rows = _fitted(spec, train, label[inside])
+        output = model.output(test)
+        baseline = fit_baseline(spec, train, label[inside]).output(test)
+        # Of a series alone: other folds are dealt over all times.
+        times = None if spec.forecast is None else time_range(test.column(spec.event_time))
+        shown.append(
+            FoldResult(
+                train_rows=rows,
+                test_rows=len(outside),
+                times=times,
+                metrics=_judging(spec, label[outside], output),
+                baseline=_judging(spec, label[outside], baseline),
+            )
+        )
         if not spec.label.classes:
-            residuals.append(label[outside] - output[:, POINT])
-    shown = CrossValidation(spec.gate.metric, tuple(values)) if spec.split.folds else None
-    return shown, np.concatenate(residuals)
+            units = 1.0 if scale is None else scale.of(test)
+            residuals.append((label[outside] - output[:, POINT]) / units)
+    found = CrossValidation(spec.gate.metric, tuple(shown)) if shown else None
+    return found, np.concatenate(residuals)
+
+
+def _judging(spec: ModelSpec, label: NDArray[Any], output: NDArray[np.float64]) -> dict[str, float]:
+    """The metrics that judge: intervals are not known yet while folds are fitted."""
+    defined = metrics_of(spec.task)
+    values = metric_values(target_of(spec), label, output)
+    return {name: value for name, value in values.items() if defined[name].direction != "none"}
 
 
 def _folds(

@@ -40,6 +40,7 @@ class TrainingSet:
         training_set_hash: SHA-256 of that file.
         train_rows, holdout_rows: Rows by role.
         excluded_rows: Hold-out rows left out because a near-duplicate is in the training rows.
+        purged_rows: Training rows left out because their label was not known at the cutoff.
         cutoff: First event time that was not trained on (UTC): that of the hold-out, or just
             after the newest row where the hold-out was drawn by chance.
     """
@@ -55,6 +56,7 @@ class TrainingSet:
     train_rows: int
     holdout_rows: int
     excluded_rows: int
+    purged_rows: int = 0
 
 
 def build_training_set(
@@ -89,9 +91,10 @@ def build_training_set(
         spec_hash=spec_hash(spec),
         manifest_hash=provenance.manifest_hash,
         cutoff=_utc(split.cutoff),
-        train_rows=int((split.role == "train").sum()),
-        holdout_rows=int((split.role == "holdout").sum()),
-        excluded_rows=int((split.role == "excluded").sum()),
+        train_rows=split.n_train,
+        holdout_rows=split.n_holdout,
+        excluded_rows=split.n_excluded,
+        purged_rows=split.n_purged,
     )
     _record(lake, built, columns=table.column_names, now=now, run_id=provenance.run_id)
     return built
@@ -116,7 +119,14 @@ def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.in
     if spec.split.by == "chance":
         share, seed = spec.split.holdout, spec.seed
         return chance_holdout_split(event_time, groups, holdout=share, seed=seed), groups
-    return time_holdout_split(event_time, groups, holdout=spec.split.holdout), groups
+    split = time_holdout_split(
+        event_time,
+        groups,
+        holdout=spec.split.holdout,
+        delay_days=spec.label.delay_days,
+        horizon=0 if spec.forecast is None else spec.forecast.horizon,
+    )
+    return split, groups
 
 
 def read_training_set(lake: Lake, path: str, *, role: str | None = None) -> "pa.Table":
@@ -134,8 +144,9 @@ def newest_training_set(lake: Lake, model: str, *, run_id: str | None = None) ->
     """The training set that was built last for the model; the run's own, where it built one."""
     rows = lake.rows(
         "select model, path, training_set_hash, source_snapshot_id, features_version, spec_hash,"
-        " manifest_hash, cutoff, train_rows, holdout_rows, excluded_rows from lake.ml.training_sets"
-        " where model = ? order by run_id is not distinct from ? desc, created_at desc limit 1",
+        " manifest_hash, cutoff, train_rows, holdout_rows, excluded_rows, coalesce(purged_rows, 0)"
+        " from lake.ml.training_sets where model = ?"
+        " order by run_id is not distinct from ? desc, created_at desc limit 1",
         [model, run_id],
     )
     return TrainingSet(*rows[0]) if rows else None
@@ -153,6 +164,7 @@ def spec_columns(spec: ModelSpec) -> list[str]:
         *spec.segments,
         *spec.rows,
         *((spec.forecast.anchor,) if spec.forecast else ()),
+        *((spec.intervals.scale,) if spec.intervals.scale else ()),
         *(spec.split.near_duplicates.columns if spec.split.near_duplicates else ()),
     ]
     return list(dict.fromkeys(columns))
@@ -199,6 +211,7 @@ def _record(
         json.dumps(columns),
         now,
         run_id,
+        built.purged_rows,
     ]
     with lake.write(f"training set {built.model}") as write:
         if not is_published(built.path, lake.config.s3):

@@ -39,7 +39,8 @@ def training_set_asset(
                 "no_leakage",
                 asset=keys.training_set,
                 blocking=True,
-                description="No hold-out row is older than a training row or nearly repeats one.",
+                description="No hold-out row is older than a training row or nearly repeats one,"
+                " and no training row has a label that was not known at the cutoff.",
             )
         ],
     )
@@ -57,13 +58,15 @@ def training_set_asset(
         problem = leakage(lake, built, spec)
         context.log.info(
             f"{spec.name}: {built.train_rows} training rows, {built.holdout_rows} hold-out rows"
-            f" from {built.cutoff:%Y-%m-%d}, {built.excluded_rows} left out as near-duplicates"
+            f" from {built.cutoff:%Y-%m-%d}, {built.excluded_rows} left out as near-duplicates,"
+            f" {built.purged_rows} because their label came after that"
         )
         return dg.MaterializeResult(
             metadata={
                 "train_rows": built.train_rows,
                 "holdout_rows": built.holdout_rows,
                 "excluded_near_duplicates": built.excluded_rows,
+                "purged_rows": built.purged_rows,
                 "cutoff": dg.MetadataValue.timestamp(built.cutoff),
                 "training_set_hash": built.training_set_hash,
                 "lake_snapshot": built.source_snapshot_id,
@@ -73,7 +76,7 @@ def training_set_asset(
                 dg.AssetCheckResult(
                     check_name="no_leakage",
                     passed=problem is None,
-                    description=problem or "Groups and times are on one side each.",
+                    description=problem or "Groups, times and labels are on one side each.",
                 )
             ],
         )

@@ -101,6 +101,8 @@ def _uses(spec: ModelSpec) -> Iterator[_Use]:
         yield _Use(("rows", column), column, ("whole",) if whole else ("text",))
     if spec.forecast is not None:
         yield _Use(("forecast", "anchor"), spec.forecast.anchor, ("whole", "number"))
+    if spec.intervals.scale is not None:
+        yield _Use(("intervals", "scale"), spec.intervals.scale, ("whole", "number"))
     near = spec.split.near_duplicates
     lists: list[tuple[FieldPath, Collection[str], tuple[TypeClass, ...]]] = [
         (("features", "text"), spec.features.text, ("text",)),

@@ -157,6 +157,18 @@ def _forecast(spec: "ModelSpec") -> Iterator[Contradiction]:
         yield Contradiction(("forecast", "anchor"), message, spec.forecast.anchor)
 
 
+def _intervals(spec: "ModelSpec") -> Iterator[Contradiction]:
+    scale, path = spec.intervals.scale, ("intervals", "scale")
+    if scale is None:
+        return
+    if spec.task in ("classification", "ordinal"):
+        message = f"The task is {spec.task}: there are no intervals to widen."
+        yield Contradiction(path, message, scale, "null")
+    elif scale == spec.label.column:
+        message = f"'{scale}' is also the label, which new rows do not have."
+        yield Contradiction(path, message, scale)
+
+
 def _retraining(spec: "ModelSpec") -> Iterator[Contradiction]:
     retraining = spec.retraining
     yield from _repeated(("retraining", "on"), retraining.on)
@@ -198,6 +210,7 @@ _RULES: tuple[Callable[["ModelSpec"], Iterator[Contradiction]], ...] = (
     _monitors,
     _metrics,
     _forecast,
+    _intervals,
     _retraining,
     _freshness,
 )

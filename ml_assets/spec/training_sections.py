@@ -58,6 +58,11 @@ class Intervals(Section):
     coverage: Number = Field(
         0.9, gt=0, lt=1, description="Share of labels that intervals are to hold."
     )
+    scale: ColumnName | None = Field(
+        None,
+        description="Column of positive numbers, such as the usual size of a move: intervals are"
+        " multiples of it, wide where it is large. Null for intervals of one width.",
+    )
 
 
 class Features(Section):

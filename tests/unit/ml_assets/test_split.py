@@ -210,3 +210,40 @@ def test_as_many_folds_as_groups():
     assert sorted(group_k_folds(np.arange(127), np.zeros(127, int), folds=127, seed=1)) == list(
         range(127)
     )
+
+
+def test_rows_whose_label_stands_in_the_holdout_are_purged():
+    split = _split(range(10), holdout=0.3, horizon=2)
+    assert split.role.tolist() == ["train"] * 5 + ["purged"] * 2 + ["holdout"] * 3
+    assert (split.n_train, split.n_purged, split.n_excluded) == (5, 2, 0)
+
+
+def test_the_horizon_counts_times_not_rows():
+    split = _split([0, 0, 1, 1, 2, 2, 3], holdout=0.1, horizon=1)
+    assert split.role.tolist() == ["train"] * 4 + ["purged"] * 2 + ["holdout"]
+
+
+@pytest.mark.parametrize(("delay", "purged"), [(0, 0), (1, 0), (2, 1), (4, 3)])
+def test_rows_whose_label_came_after_the_cutoff_are_purged(delay, purged):
+    assert _split(range(10), holdout=0.3, delay_days=delay).n_purged == purged
+
+
+def test_a_horizon_longer_than_the_past_leaves_nothing_to_train_on():
+    with pytest.raises(TidemarkError, match="0 rows for training .* 7 because their label"):
+        _split(range(10), holdout=0.3, horizon=20)
+
+
+@given(_rows(), st.floats(0.05, 0.9), st.integers(0, 5), st.integers(0, 5))
+def test_every_training_label_was_known_before_the_cutoff(rows, share, horizon, delay):
+    days, groups = rows
+    try:
+        split = _split(days, groups, holdout=share, horizon=horizon, delay_days=delay)
+    except TidemarkError:
+        assume(False)
+    cutoff = (split.cutoff - START) // DAY
+    for day in days[split.train]:
+        assert day + delay <= cutoff
+        assert len(np.unique(days[(days > day) & (days < cutoff)])) >= horizon
+    # A near duplicate of a purged row may be judged on: nothing was trained on it.
+    assert set(groups[split.train]).isdisjoint(groups[split.holdout])
+    assert len(days) == split.n_train + split.n_purged + split.n_holdout + split.n_excluded
