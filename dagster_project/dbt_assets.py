@@ -14,11 +14,13 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dagster_dbt import dbt_assets as dbt_assets_of
 from packaging.version import Version
 
+from dagster_project.code_identity import project_code
 from dagster_project.dbt_failure import explained_failure
 from dagster_project.job_names import BUILD_AFTER_SCORING
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
 from lakehouse.catalog_dump import CatalogDump
+from lakehouse.code_versions import record_code
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.finished_steps import record_finished
 from lakehouse.quoting import quote_identifier
@@ -114,11 +116,13 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
         if name == "dbt_models":
+            now, code = datetime.now(UTC), platform.code
             with lake.write("record dbt build") as write:
+                record_code(write.connection, [project_code(code), *code.values()], now=now)
                 write.connection.execute(
                     "insert into lake.ops.dbt_builds values (?, ?, ?, ?, ?)",
                     [
-                        datetime.now(UTC),
+                        now,
                         load_id,
                         platform.runtime.manifest_hash,
                         context.run_id,

@@ -7,15 +7,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from dagster_project.code_identity import code_versions, project_code, project_variables
 from dagster_project.job_names import INGEST_JOB, retrain_job_name
-from dagster_project.manifest import (
-    features_versions,
-    manifest_file,
-    manifest_hash,
-    read_manifest,
-)
+from dagster_project.manifest import manifest_file, read_manifest
 from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
 from lakehouse.backup.place import Place
+from lakehouse.code_versions import CodeVersion
 from lakehouse.connection import Lake, open_lake
 from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.sources import Source, load_sources
@@ -39,6 +36,12 @@ class Platform:
     def manifest(self) -> dict[str, Any]:
         """The dbt manifest of the project as it is now."""
         return read_manifest(manifest_file(self.settings))
+
+    @cached_property
+    def code(self) -> dict[str, CodeVersion]:
+        """By dbt model: the code that its table rests on."""
+        own = str(self.manifest["metadata"]["project_name"])
+        return code_versions(self.manifest, project_variables(self.settings.dbt_project, own))
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -128,8 +131,8 @@ class Platform:
             open_registry=self.registry,
             artifact_path=self.settings.artifact_path,
             project_folder=PROJECT_ROOT,
-            manifest_hash=manifest_hash(self.manifest),
-            features_versions=features_versions(self.manifest),
+            manifest_hash=project_code(self.code).version,
+            code=self.code,
             workers=self.settings.workers,
         )
 

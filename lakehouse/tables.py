@@ -27,6 +27,9 @@ TABLES: dict[str, str] = {
     "ops.dbt_builds": """
         built_at timestamptz not null, load_id bigint not null, manifest_hash varchar not null,
         run_id varchar not null, snapshot_id bigint not null""",
+    # One row per version of code that rows were made by; `parts` is a hash by part, in JSON.
+    "ops.code_versions": """
+        version varchar not null, parts varchar not null, recorded_at timestamptz not null""",
     # One row per finished step that reads scores: the snapshot that it has seen.
     "ops.finished_steps": """
         step varchar not null, subject varchar not null, snapshot_id bigint not null,
@@ -49,6 +52,10 @@ TABLES: dict[str, str] = {
         spec_hash varchar not null, manifest_hash varchar not null, cutoff timestamptz,
         train_rows bigint not null, holdout_rows bigint not null, excluded_rows bigint not null,
         columns varchar not null, created_at timestamptz not null, run_id varchar not null""",
+    # One row per model and spec hash: the spec, in JSON, that a training set was made for.
+    "ml.specs": """
+        model varchar not null, spec_hash varchar not null, spec varchar not null,
+        recorded_at timestamptz not null""",
     # One row per model version: where its bundle is and what it was made from.
     "ml.model_versions": """
         model varchar not null, model_version integer not null, algorithm varchar not null,

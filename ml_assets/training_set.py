@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lakehouse.code_versions import CodeVersion, record_code
 from lakehouse.connection import Lake
 from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
@@ -21,6 +22,7 @@ from ml_assets.provenance import Provenance
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
 from ml_assets.split import Split, time_holdout_split
+from ml_assets.trained_specs import record_spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +93,7 @@ def build_training_set(
         holdout_rows=int((split.role == "holdout").sum()),
         excluded_rows=int((split.role == "excluded").sum()),
     )
-    _record(lake, built, columns=table.column_names, now=now, run_id=provenance.run_id)
+    _record(lake, built, spec, provenance, columns=table.column_names, now=now)
     return built
 
 
@@ -176,8 +178,15 @@ def _write(table: "pa.Table", split: Split, groups: NDArray[np.int64], file: Pat
 
 
 def _record(
-    lake: Lake, built: TrainingSet, *, columns: list[str], now: datetime, run_id: str
+    lake: Lake,
+    built: TrainingSet,
+    spec: ModelSpec,
+    provenance: Provenance,
+    *,
+    columns: list[str],
+    now: datetime,
 ) -> None:
+    code = CodeVersion(provenance.features_version, provenance.features_parts)
     values: list[Any] = [
         built.model,
         built.training_set_hash,
@@ -192,7 +201,7 @@ def _record(
         built.excluded_rows,
         json.dumps(columns),
         now,
-        run_id,
+        provenance.run_id,
     ]
     with lake.write(f"training set {built.model}") as write:
         if not is_published(built.path, lake.config.s3):
@@ -205,6 +214,9 @@ def _record(
             f"insert into lake.ml.training_sets values ({', '.join('?' * len(values))})",  # noqa: S608
             values,
         )
+        record_spec(write.connection, spec, now=now)
+        if code.parts:
+            record_code(write.connection, [code], now=now)
 
 
 def _utc(moment: np.datetime64) -> datetime:
