@@ -6,6 +6,7 @@ from datetime import datetime
 
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
+from ml_assets.feature_rows import feature_rows
 from ml_assets.model_versions import champion_version, newest_version
 from ml_assets.monitoring.run import current_evidence
 from ml_assets.retraining import RetrainingDecision, decide_retraining
@@ -115,7 +116,7 @@ def _labels(lake: Lake, spec: ModelSpec, *, now: datetime) -> tuple[int, int]:
     if not exists:
         return 0, 0
     known = lake.rows(
-        f"select count(*) from lake.marts.{quoted(spec.table)}"  # noqa: S608 - quoted names
+        f"select count(*) from {feature_rows(spec)}"  # noqa: S608 - quoted names
         f" where {quoted(spec.label.column)} is not null"
         f" and {quoted(spec.event_time)} + to_days(?) <= ?",
         [spec.label.delay_days, now],

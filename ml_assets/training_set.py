@@ -17,11 +17,12 @@ from lakehouse.errors import TidemarkError
 from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.scratch import scratch_folder
 from ml_assets.artifacts import is_published, publish_folder
+from ml_assets.feature_rows import feature_rows
 from ml_assets.near_duplicates import near_duplicate_groups
 from ml_assets.provenance import Provenance
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
-from ml_assets.split import Split, time_holdout_split
+from ml_assets.split import Split, chance_holdout_split, time_holdout_split
 from ml_assets.trained_specs import record_spec
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class TrainingSet:
         training_set_hash: SHA-256 of that file.
         train_rows, holdout_rows: Rows by role.
         excluded_rows: Hold-out rows left out because a near-duplicate is in the training rows.
-        cutoff: First event time of the hold-out (UTC).
+        cutoff: First event time that was not trained on (UTC): that of the hold-out, or just
+            after the newest row where the hold-out was drawn by chance.
     """
 
     model: str
@@ -113,6 +115,9 @@ def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.in
             )
         ]
         groups = near_duplicate_groups(texts, similarity=near.similarity, seed=spec.seed)
+    if spec.split.by == "chance":
+        share, seed = spec.split.holdout, spec.seed
+        return chance_holdout_split(event_time, groups, holdout=share, seed=seed), groups
     return time_holdout_split(event_time, groups, holdout=spec.split.holdout), groups
 
 
@@ -148,6 +153,7 @@ def spec_columns(spec: ModelSpec) -> list[str]:
         *spec.features.categorical,
         *spec.features.numeric,
         *spec.segments,
+        *spec.rows,
         *((spec.forecast.anchor,) if spec.forecast else ()),
         *(spec.split.near_duplicates.columns if spec.split.near_duplicates else ()),
     ]
@@ -158,7 +164,7 @@ def _labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: dateti
     columns = ", ".join(quoted(name) for name in spec_columns(spec))
     event_time, key = quoted(spec.event_time), quoted(spec.entity_key)
     return lake.table(
-        f"select {columns} from lake.marts.{quoted(spec.table)} at (version => {snapshot_id:d})"  # noqa: S608
+        f"select {columns} from {feature_rows(spec, snapshot_id=snapshot_id)}"  # noqa: S608
         f" where {quoted(spec.label.column)} is not null"
         f" and {event_time} + to_days(?) <= ?"
         f" order by {event_time}, {key}",

@@ -96,6 +96,9 @@ def _uses(spec: ModelSpec) -> Iterator[_Use]:
     yield _Use(("entity_key",), spec.entity_key, ("text", "whole"))
     yield _Use(("event_time",), spec.event_time, ("time",))
     yield _Use(("label", "column"), spec.label.column, _label_types(spec))
+    for column, values in spec.rows.items():
+        whole = all(isinstance(value, int) for value in values)
+        yield _Use(("rows", column), column, ("whole",) if whole else ("text",))
     if spec.forecast is not None:
         yield _Use(("forecast", "anchor"), spec.forecast.anchor, ("whole", "number"))
     near = spec.split.near_duplicates

@@ -1,6 +1,6 @@
 """The model spec: one file that declares a model, from its table to its retraining."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ from ml_assets.spec.rules import contradictions
 from ml_assets.spec.section import ColumnName, Section, WholeNumber
 from ml_assets.spec.training_sections import (
     Balancing,
+    ClassValue,
     Features,
     Forecast,
     Intervals,
@@ -47,6 +48,11 @@ class ModelSpec(Section):
     )
     entity_key: ColumnName = Field(description="Column that identifies a row of the table.")
     event_time: ColumnName = Field(description="Column with the UTC time that a row stands for.")
+    rows: dict[ColumnName, Annotated[tuple[ClassValue, ...], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Only rows of the table in which each of these columns has one of the values"
+        " named; all rows where none is named.",
+    )
     label: Label = Field(description="What is predicted.")
     forecast: Forecast | None = Field(
         None, description="How far ahead, and from which value on; needed for task forecast."

@@ -84,6 +84,9 @@ def _roles(spec: "ModelSpec") -> Iterator[Contradiction]:
 
 
 def _split(spec: "ModelSpec") -> Iterator[Contradiction]:
+    if spec.split.by == "chance" and spec.task == "forecast":
+        message = "A forecast is judged on what came later: its hold-out cannot be by chance."
+        yield Contradiction(("split", "by"), message, spec.split.by, "time")
     if spec.split.folds == 1:
         yield Contradiction(
             ("split", "folds"), "One fold leaves nothing to train on.", 1, "0, or 2 to 20"

@@ -87,6 +87,12 @@ def test_a_type_that_does_not_fit_is_an_error_at_each_use(
     assert found[0].allowed.startswith("a column of ")
 
 
+def test_columns_that_choose_rows_are_checked_like_all_others() -> None:
+    found = errors(COLUMNS, f"{SPEC}rows: {{languages: [es], words: [1], language: [es]}}\n")
+    assert [error.field for error in found] == ["rows.languages", "rows.words"]
+    assert "Did you mean language?" in found[0].render()
+
+
 def test_text_classes_want_a_text_label() -> None:
     text = SPEC.replace("[1, 2]", "[bad, good]")
     assert [error.field for error in errors(COLUMNS, text)] == ["label.column"]
