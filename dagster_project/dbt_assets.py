@@ -16,7 +16,7 @@ from packaging.version import Version
 
 from dagster_project.code_identity import project_code
 from dagster_project.dbt_failure import explained_failure
-from dagster_project.job_names import BUILD_AFTER_SCORING
+from dagster_project.job_names import BUILD_AFTER_SCORING, BUILD_BEFORE_SCORING
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
 from lakehouse.catalog_dump import CatalogDump
@@ -54,7 +54,7 @@ class _Translator(DagsterDbtTranslator):
 def dbt_model_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     """Two multi-assets: the dbt models that feed ML models, and those that read their scores."""
     return [
-        _build(platform, name="dbt_models", select="fqn:*", exclude=AFTER_SCORING),
+        _build(platform, name=BUILD_BEFORE_SCORING, select="fqn:*", exclude=AFTER_SCORING),
         _build(platform, name=BUILD_AFTER_SCORING, select=AFTER_SCORING, exclude=""),
     ]
 
@@ -115,7 +115,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             context.log.warning(warning)
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
-        if name == "dbt_models":
+        if name == BUILD_BEFORE_SCORING:
             now, code = datetime.now(UTC), platform.code
             with lake.write("record dbt build") as write:
                 record_code(write.connection, [project_code(code), *code.values()], now=now)

@@ -1,10 +1,13 @@
 """The platform as one object: settings, lake, registry, sources, specs, opened when first used."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import duckdb
 from pydantic import SecretStr
 
 from dagster_project.code_identity import code_versions, project_code, project_variables
@@ -99,12 +102,37 @@ class Platform:
     @cached_property
     def _prepared_lake(self) -> Lake:
         lake = open_lake(self.settings.lake_config)
+        self._prepare(lake)
+        return lake
+
+    def _prepare(self, lake: Lake) -> None:
         create_tables(lake)
         for source in self.sources.values():
             ensure_raw_table(lake, source)
         for name in self.specs.specs:
             ensure_scores_table(lake, name)
-        return lake
+
+    @contextmanager
+    def rehearsed_lake(self) -> Iterator[Lake | None]:
+        """The lake as a run would find it, for looking at: nothing that is done to it remains.
+
+        None where there is no lake yet, nor a server that could hold one.
+        """
+        if not self.settings.has_postgres:
+            yield None
+            return
+        lake = Lake(self.settings.lake_config, create=False)
+        with ExitStack() as stack:
+            stack.callback(lake.close)
+            try:
+                stack.enter_context(lake.rehearsal())
+            except duckdb.InvalidInputException as error:
+                if "does not exist" not in str(error):
+                    raise
+                yield None
+                return
+            self._prepare(lake)
+            yield lake
 
     def registry(self) -> Registry:
         """MLflow on the same Postgres, its files on the lake's storage."""

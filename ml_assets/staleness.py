@@ -11,6 +11,8 @@ from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import effective, spec_hash
 from ml_assets.trained_specs import spec_as_trained
 
+UNTRAINED = "there is no trained version yet"
+
 
 @dataclass(frozen=True)
 class TrainingState:
@@ -40,7 +42,7 @@ class TrainingState:
     def reason_to_train(self) -> str | None:
         """Why the model must be trained, in words; None if it is up to date."""
         if self.newest_version is None:
-            return "there is no trained version yet"
+            return UNTRAINED
         if self.trained_spec_hash != self.spec_hash:
             reason = f"the spec has changed since version {self.newest_version}"
             return _with(reason, self.spec_changes)

@@ -26,9 +26,9 @@ def _changes(path: str, before: Any, after: Any) -> Iterator[str]:
             inner = f"{path}.{name}" if path else name
             yield from _changes(inner, before.get(name, _NOTHING), after.get(name, _NOTHING))
     elif before is _NOTHING:
-        yield f"{path} + {_shown(after)}"
+        yield f"{path} is new: {_shown(after)}"
     elif after is _NOTHING:
-        yield f"{path} - {_shown(before)}"
+        yield f"{path} is gone"
     elif isinstance(before, list) and isinstance(after, list) and _members_differ(before, after):
         added = [f"+ {_shown(one)}" for one in after if one not in before]
         gone = [f"- {_shown(one)}" for one in before if one not in after]
