@@ -11,7 +11,8 @@ def test_without_a_known_version_there_is_nothing_to_tell():
 def test_what_came_and_went_is_told():
     before = {"model a": "1", "macro x": "1", "macro y": "1"}
     after = {"model a": "1", "model b": "1", "model c": "1"}
-    assert (
+    words = "b and c are new; macro x and macro y are gone; a unchanged"
+    assert changes_in_words(before, after) == words
         changes_in_words(before, after)
         == "b and c are new; macro x and macro y are gone; a unchanged"
     )
