@@ -35,8 +35,10 @@ _WITHOUT_EFFECT = frozenset(
     {"access", "contract", "docs", "enabled", "freshness", "grants", "group", "meta", "packages"}
     | {"persist_docs", "tags"}
 )
-# Their effect is the place of the table, which counts by itself.
-_PLACING_MACROS = frozenset(f"generate_{part}_name" for part in ("schema", "alias", "database"))
+# Macros that say where a table is, which counts by itself, or when it is built from all rows.
+_WITHOUT_ROWS = frozenset(
+    ("generate_schema_name", "generate_alias_name", "generate_database_name", "should_full_refresh")
+)
 _DISPATCHED = re.compile(r"^(?:default|duckdb)__")
 _VARIABLE = re.compile(r"\bvar\(\s*['\"](\w+)['\"]")
 
@@ -90,7 +92,7 @@ class _Code:
         self._overriding = {
             name
             for name in self._macros
-            if _DISPATCHED.sub("", name) in internals and name not in _PLACING_MACROS
+            if _DISPATCHED.sub("", name) in internals and name not in _WITHOUT_ROWS
         }
 
     def versions(self) -> dict[str, CodeVersion]:

@@ -10,6 +10,7 @@ from dagster_project.job_names import BUILD_AFTER_SCORING, BUILD_BEFORE_SCORING
 from dagster_project.lineage import sources_of
 from dagster_project.plan import PlatformState, Step, plan_run
 from dagster_project.platform import Platform
+from dagster_project.rebuilds import outdated_models
 from dagster_project.state import read_state, state_without_lake
 from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile
@@ -27,6 +28,7 @@ class PlannedStep:
         files: Keys of the files that it takes.
         bytes: Their size.
         dbt_models: The dbt models that it builds.
+        in_full: Those of them that are built from all rows, as their code has changed.
         rows: Rows that it works on, estimated; None if unknown, or if that does not matter.
         seconds: Its time, estimated; None if it has never run.
     """
@@ -37,6 +39,7 @@ class PlannedStep:
     files: tuple[str, ...] = ()
     bytes: int = 0
     dbt_models: tuple[str, ...] = ()
+    in_full: tuple[str, ...] = ()
     rows: int | None = None
     seconds: float | None = None
 
@@ -73,7 +76,12 @@ def preview(platform: Platform) -> Preview:
             rows=estimated_rows(state.files, _density(lake)),
             past=_with_rows(lake, past),
         )
-    return replace(found, notes=notes)
+        outdated = set(outdated_models(lake, platform.runtime.features_versions))
+    steps = tuple(
+        replace(step, in_full=tuple(name for name in step.dbt_models if name in outdated))
+        for step in found.steps
+    )
+    return replace(found, steps=steps, notes=notes)
 
 
 def estimated_rows(

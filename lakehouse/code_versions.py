@@ -39,7 +39,7 @@ class CodeVersion:
         return cls(hashlib.sha256(json.dumps(ordered).encode()).hexdigest(), ordered)
 
 
-def record_code(
+def record_versions(
     connection: duckdb.DuckDBPyConnection, versions: Iterable[CodeVersion], *, now: datetime
 ) -> None:
     """Adds the versions that the lake does not know; inside a `Lake.write`."""

@@ -30,6 +30,10 @@ TABLES: dict[str, str] = {
     # One row per version of code that rows were made by; `parts` is a hash by part, in JSON.
     "ops.code_versions": """
         version varchar not null, parts varchar not null, recorded_at timestamptz not null""",
+    # One row per dbt model and change of its code, or of one that it reads: what made its rows.
+    "ops.dbt_code": """
+        model varchar not null, code_hash varchar not null, built_at timestamptz not null,
+        run_id varchar not null""",
     # One row per finished step that reads scores: the snapshot that it has seen.
     "ops.finished_steps": """
         step varchar not null, subject varchar not null, snapshot_id bigint not null,

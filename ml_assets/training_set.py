@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lakehouse.code_versions import CodeVersion, record_code
+from lakehouse.code_versions import CodeVersion, record_versions
 from lakehouse.connection import Lake
 from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
@@ -222,7 +222,7 @@ def _record(
         )
         record_spec(write.connection, spec, now=now)
         if code.parts:
-            record_code(write.connection, [code], now=now)
+            record_versions(write.connection, [code], now=now)
 
 
 def _utc(moment: np.datetime64) -> datetime:

@@ -62,4 +62,6 @@ def _details(step: PlannedStep) -> list[str]:
         lines.append(f"{names}{rest} ({step.bytes / 1e6:,.1f} MB)")
     if step.dbt_models:
         lines.append(f"dbt models: {', '.join(step.dbt_models)}")
+    if step.in_full:
+        lines.append(f"from all rows, as their code has changed: {', '.join(step.in_full)}")
     return lines

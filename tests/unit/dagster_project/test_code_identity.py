@@ -65,8 +65,10 @@ def manifest():
         "macro.p.get_incremental_supersede_sql": "m3",
         "macro.p.generate_schema_name": "m4",
         "macro.p.unused": "m5",
+        "macro.p.should_full_refresh": "m6",
         "macro.dbt.generate_schema_name": "d1",
         "macro.dbt.is_incremental": "d2",
+        "macro.dbt.should_full_refresh": "d3",
     }
     return {
         "metadata": {"project_name": "p", "adapter_type": "duckdb"},
@@ -125,6 +127,7 @@ def test_a_change_reaches_the_models_behind_it(manifest, key, field, value, diff
         ("macro.p.duckdb__quotient", {"other"}),
         ("macro.p.unused", set()),
         ("macro.p.generate_schema_name", set()),
+        ("macro.p.should_full_refresh", set()),
         ("macro.dbt.is_incremental", set()),
     ],
 )
