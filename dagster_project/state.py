@@ -1,9 +1,10 @@
 """Reads what a plan needs to know, from the landing zone and the lake."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from dagster_project.code_identity import project_parts
+from dagster_project.lineage import sources_of
 from dagster_project.plan import ModelState, PlatformState
 from dagster_project.platform import Platform
 from dagster_project.unfinished import (
@@ -49,10 +50,8 @@ def read_state(
         built_manifest_hash=built_hash,
         models=tuple(
             _model_state(platform, lake, spec, rescore=rescore)
-            for spec in platform.good_specs.values()
-        )
-        if newest_load or files
-        else (),
+            for spec in _fed(platform, {*_loaded(lake), *(file.source for file in files)})
+        ),
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
         unpublished=platform.has_models_after_scoring
@@ -74,11 +73,33 @@ def state_without_lake(platform: Platform) -> PlatformState:
         built_load=None,
         manifest_hash=platform.runtime.manifest_hash,
         built_manifest_hash=None,
-        models=tuple(ModelState(name, UNTRAINED, 0) for name in platform.good_specs)
-        if files
-        else (),
+        models=tuple(
+            ModelState(spec.name, UNTRAINED, 0)
+            for spec in _fed(platform, {file.source for file in files})
+        ),
         files=tuple(files),
     )
+
+
+def _fed(platform: Platform, sources: Collection[str]) -> list[ModelSpec]:
+    """The specs whose table has rows, or will have: some of its sources has files."""
+    if not sources:
+        return []
+    read = {
+        spec.name: sources_of(platform.manifest, spec.table)
+        for spec in platform.good_specs.values()
+    }
+    return [
+        spec
+        for spec in platform.good_specs.values()
+        # A table over no source has its rows from elsewhere.
+        if not read[spec.name] & set(platform.sources) or read[spec.name] & set(sources)
+    ]
+
+
+def _loaded(lake: Lake) -> set[str]:
+    rows = lake.rows("select distinct source from lake.ops.file_ledger where loaded > 0")
+    return {str(row[0]) for row in rows}
 
 
 def _counts(platform: Platform, files: Sequence[LandedFile]) -> dict[str, int]:
