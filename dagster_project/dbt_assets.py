@@ -14,13 +14,15 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dagster_dbt import dbt_assets as dbt_assets_of
 from packaging.version import Version
 
+from dagster_project.code_identity import project_code
 from dagster_project.dbt_failure import explained_failure
-from dagster_project.job_names import BUILD_AFTER_SCORING
+from dagster_project.job_names import BUILD_AFTER_SCORING, BUILD_BEFORE_SCORING
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
 from dagster_project.rebuilds import VARIABLE as REBUILD
 from dagster_project.rebuilds import outdated_models, record_code
 from lakehouse.catalog_dump import CatalogDump
+from lakehouse.code_versions import record_versions
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.finished_steps import record_finished
 from lakehouse.quoting import quote_identifier
@@ -54,7 +56,7 @@ class _Translator(DagsterDbtTranslator):
 def dbt_model_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     """Two multi-assets: the dbt models that feed ML models, and those that read their scores."""
     return [
-        _build(platform, name="dbt_models", select="fqn:*", exclude=AFTER_SCORING),
+        _build(platform, name=BUILD_BEFORE_SCORING, select="fqn:*", exclude=AFTER_SCORING),
         _build(platform, name=BUILD_AFTER_SCORING, select=AFTER_SCORING, exclude=""),
     ]
 
@@ -128,7 +130,10 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         built_at = datetime.now(UTC)
         with lake.write("record dbt build") as write:
             record_code(lake, write, code, built_at=built_at, run_id=context.run_id)
-            if name == "dbt_models":
+            if name == BUILD_BEFORE_SCORING:
+                versions = platform.runtime.code
+                known = [project_code(versions), *versions.values()]
+                record_versions(write.connection, known, now=built_at)
                 write.connection.execute(
                     "insert into lake.ops.dbt_builds values (?, ?, ?, ?, ?)",
                     [
@@ -139,7 +144,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
                         snapshot_id,
                     ],
                 )
-        if name != "dbt_models":
+        if name != BUILD_BEFORE_SCORING:
             record_finished(lake, name, "dbt", snapshot_id=seen, run_id=context.run_id)
 
     return build

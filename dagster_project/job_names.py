@@ -2,6 +2,8 @@
 
 INGEST_JOB = "ingest_and_score"
 MAINTENANCE_JOB = "maintain"
+# The step that builds the dbt models that feed ML models.
+BUILD_BEFORE_SCORING = "dbt_models"
 # The step that builds the dbt models with the tag `after_scoring`.
 BUILD_AFTER_SCORING = "dbt_models_after_scoring"
 

@@ -1,21 +1,21 @@
 """The platform as one object: settings, lake, registry, sources, specs, opened when first used."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import duckdb
 from pydantic import SecretStr
 
+from dagster_project.code_identity import code_versions, project_code, project_variables
 from dagster_project.job_names import INGEST_JOB, retrain_job_name
-from dagster_project.manifest import (
-    features_versions,
-    manifest_file,
-    manifest_hash,
-    read_manifest,
-)
+from dagster_project.manifest import manifest_file, read_manifest
 from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
 from lakehouse.backup.place import Place
+from lakehouse.code_versions import CodeVersion
 from lakehouse.connection import Lake, open_lake
 from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.sources import Source, load_sources
@@ -39,6 +39,12 @@ class Platform:
     def manifest(self) -> dict[str, Any]:
         """The dbt manifest of the project as it is now."""
         return read_manifest(manifest_file(self.settings))
+
+    @cached_property
+    def code(self) -> dict[str, CodeVersion]:
+        """By dbt model: the code that its table rests on."""
+        own = str(self.manifest["metadata"]["project_name"])
+        return code_versions(self.manifest, project_variables(self.settings.dbt_project, own))
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -96,12 +102,37 @@ class Platform:
     @cached_property
     def _prepared_lake(self) -> Lake:
         lake = open_lake(self.settings.lake_config)
+        self._prepare(lake)
+        return lake
+
+    def _prepare(self, lake: Lake) -> None:
         create_tables(lake)
         for source in self.sources.values():
             ensure_raw_table(lake, source)
         for name in self.specs.specs:
             ensure_scores_table(lake, name)
-        return lake
+
+    @contextmanager
+    def rehearsed_lake(self) -> Iterator[Lake | None]:
+        """The lake as a run would find it, for looking at: nothing that is done to it remains.
+
+        None where there is no lake yet, nor a server that could hold one.
+        """
+        if not self.settings.has_postgres:
+            yield None
+            return
+        lake = Lake(self.settings.lake_config, create=False)
+        with ExitStack() as stack:
+            stack.callback(lake.close)
+            try:
+                stack.enter_context(lake.rehearsal())
+            except duckdb.InvalidInputException as error:
+                if "does not exist" not in str(error):
+                    raise
+                yield None
+                return
+            self._prepare(lake)
+            yield lake
 
     def registry(self) -> Registry:
         """MLflow on the same Postgres, its files on the lake's storage."""
@@ -128,8 +159,8 @@ class Platform:
             open_registry=self.registry,
             artifact_path=self.settings.artifact_path,
             project_folder=PROJECT_ROOT,
-            manifest_hash=manifest_hash(self.manifest),
-            features_versions=features_versions(self.manifest),
+            manifest_hash=project_code(self.code).version,
+            code=self.code,
             workers=self.settings.workers,
         )
 

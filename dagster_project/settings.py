@@ -158,6 +158,11 @@ class Settings(BaseModel):
         return running_server(self.postgres_folder) is not None
 
     @property
+    def has_postgres(self) -> bool:
+        """Whether there is a server: one's own, or an embedded one that has been made before."""
+        return self.postgres is not None or (self.postgres_folder / "PG_VERSION").exists()
+
+    @property
     def s3_access(self) -> S3Config:
         """Access to the buckets of the lake and of the landing zone."""
         return S3Config(

@@ -28,6 +28,9 @@ TABLES: dict[str, str] = {
     "ops.dbt_builds": """
         built_at timestamptz not null, load_id bigint not null, manifest_hash varchar not null,
         run_id varchar not null, snapshot_id bigint not null""",
+    # One row per version of code that rows were made by; `parts` is a hash by part, in JSON.
+    "ops.code_versions": """
+        version varchar not null, parts varchar not null, recorded_at timestamptz not null""",
     # One row per dbt model and change of its code, or of one that it reads: what made its rows.
     "ops.dbt_code": """
         model varchar not null, code_hash varchar not null, built_at timestamptz not null,
@@ -55,6 +58,10 @@ TABLES: dict[str, str] = {
         train_rows bigint not null, holdout_rows bigint not null, excluded_rows bigint not null,
         columns varchar not null, created_at timestamptz not null, run_id varchar not null,
         purged_rows bigint""",
+    # One row per model and spec hash: the spec, in JSON, that a training set was made for.
+    "ml.specs": """
+        model varchar not null, spec_hash varchar not null, spec varchar not null,
+        recorded_at timestamptz not null""",
     # One row per model version: where its bundle is and what it was made from.
     "ml.model_versions": """
         model varchar not null, model_version integer not null, algorithm varchar not null,

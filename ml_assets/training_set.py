@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lakehouse.code_versions import CodeVersion, record_versions
 from lakehouse.connection import Lake
 from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
@@ -22,6 +23,7 @@ from ml_assets.provenance import Provenance
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
 from ml_assets.split import Split, chance_holdout_split, time_holdout_split
+from ml_assets.trained_specs import record_spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,7 +98,7 @@ def build_training_set(
         excluded_rows=split.n_excluded,
         purged_rows=split.n_purged,
     )
-    _record(lake, built, columns=table.column_names, now=now, run_id=provenance.run_id)
+    _record(lake, built, spec, provenance, columns=table.column_names, now=now)
     return built
 
 
@@ -194,8 +196,15 @@ def _write(table: "pa.Table", split: Split, groups: NDArray[np.int64], file: Pat
 
 
 def _record(
-    lake: Lake, built: TrainingSet, *, columns: list[str], now: datetime, run_id: str
+    lake: Lake,
+    built: TrainingSet,
+    spec: ModelSpec,
+    provenance: Provenance,
+    *,
+    columns: list[str],
+    now: datetime,
 ) -> None:
+    code = CodeVersion(provenance.features_version, provenance.features_parts)
     values: list[Any] = [
         built.model,
         built.training_set_hash,
@@ -210,7 +219,7 @@ def _record(
         built.excluded_rows,
         json.dumps(columns),
         now,
-        run_id,
+        provenance.run_id,
         built.purged_rows,
     ]
     with lake.write(f"training set {built.model}") as write:
@@ -224,6 +233,9 @@ def _record(
             f"insert into lake.ml.training_sets values ({', '.join('?' * len(values))})",  # noqa: S608
             values,
         )
+        record_spec(write.connection, spec, now=now)
+        if code.parts:
+            record_versions(write.connection, [code], now=now)
 
 
 def _utc(moment: np.datetime64) -> datetime:

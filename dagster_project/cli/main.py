@@ -14,6 +14,7 @@ from dagster_project.cli import (
     doctor,
     lifecycle,
     maintain,
+    new,
     plan,
     restore,
     run,
@@ -32,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.add_typer(new.app, name="new")
 app.command()(data.land)
 app.command()(run.run)
 app.command()(plan.plan)

@@ -68,7 +68,7 @@ def run_rounds(
     _check_names(platform, retrain)
     _warn_of_broken_specs(platform, quiet=quiet)
     outcomes: list[RunOutcome] = []
-    asked = list(retrain)
+    asked = dict.fromkeys(retrain, "it was asked for")
     with ExitStack() as stack:
         for _ in range(_MOST_ROUNDS):
             state = read_state(platform, rescore=rescore)
@@ -107,8 +107,9 @@ def _round(
         return execute(platform, steps, rescore=rescore, progress=progress)
 
 
-def _retraining_asked(platform: Platform, *, quiet: bool) -> list[str]:
-    asked = []
+def _retraining_asked(platform: Platform, *, quiet: bool) -> dict[str, str]:
+    """The models to be trained now, by what has been found out about them, and why."""
+    asked = {}
     for name, spec in platform.good_specs.items():
         decision = consider_retraining(
             platform.lake(),
@@ -122,7 +123,7 @@ def _retraining_asked(platform: Platform, *, quiet: bool) -> list[str]:
             word = "[yellow]retrain[/]" if decision.retrain else "no retraining"
             console.print(f"{name}: {word}: {decision.reason}", highlight=False)
         if decision.retrain:
-            asked.append(name)
+            asked[name] = decision.ground
     return asked
 
 

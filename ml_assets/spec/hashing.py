@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from ml_assets.spec.document import ModelSpec
 
@@ -16,6 +17,12 @@ def spec_hash(spec: ModelSpec) -> str:
 
     Description, gate, scoring, monitors, retraining and freshness have no effect on it.
     """
-    content = spec.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT))
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = json.dumps(
+        effective(spec), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def effective(spec: ModelSpec) -> dict[str, Any]:
+    """What of the spec affects training, as plain values, defaults filled in."""
+    return spec.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT))

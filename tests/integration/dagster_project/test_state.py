@@ -8,6 +8,7 @@ import pytest
 
 from dagster_project.plan import ModelState
 from dagster_project.state import read_state
+from lakehouse.code_versions import CodeVersion
 from lakehouse.config import S3Config
 from lakehouse.finished_steps import record_finished
 from ml_assets.gate import Verdict
@@ -48,8 +49,10 @@ def platform(lake, tmp_path, model_spec):
         sources={"reviews": None},
         accounted_sources=("reviews",),
         has_models_after_scoring=True,
+        manifest={"nodes": {}},
         runtime=SimpleNamespace(
-            manifest_hash="m1", features_versions={"stars_features": "features-1"}
+            manifest_hash="m1",
+            code={"stars_features": CodeVersion("features-1", {"model stars_features": "1"})},
         ),
         good_specs={"stars": model_spec},
     )
