@@ -6,7 +6,7 @@ import dagster as dg
 
 from dagster_project.platform import Platform
 from lakehouse.accounting import account
-from lakehouse.landing.files import list_landed
+from lakehouse.landing.files import list_sources
 from lakehouse.landing.ingest import ingest_files
 from lakehouse.landing.ledger import pending_files
 from lakehouse.landing.raw_table import raw_table as name_of_raw_table
@@ -74,7 +74,7 @@ def _raw_table(platform: Platform, source: Source) -> dg.AssetsDefinition:
     def raw_table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         lake = platform.lake()
         settings = platform.settings
-        landed = list_landed(settings.landing_path, source.name, settings.s3_access)
+        landed = list_sources(settings.landing_path, [source], settings.s3_access)
         results = ingest_files(
             lake,
             source,

@@ -45,6 +45,9 @@ class Settings(BaseModel):
     specs: Path = Field(
         PROJECT_ROOT / "ml_assets" / "specs", description="Folder of the model specs (*.yaml)."
     )
+    sources: Path = Field(
+        PROJECT_ROOT / "sources", description="Folder of the source declarations (*.yaml)."
+    )
     memory_limit: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",

@@ -22,7 +22,7 @@ from ml_assets.staleness import training_state
 def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
     """What is new and what is stale, as of now."""
     lake, settings = platform.lake(), platform.settings
-    landed = list_sources(settings.landing_path, platform.sources, settings.s3_access)
+    landed = list_sources(settings.landing_path, platform.sources.values(), settings.s3_access)
     counts = Counter(file.source for file in pending_files(lake, landed))
     pending = {name: counts[name] for name in platform.sources}
     builds = lake.rows(
