@@ -14,13 +14,14 @@ from dagster_project.manifest import (
     manifest_hash,
     read_manifest,
 )
-from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
+from dagster_project.settings import PROJECT_ROOT, Settings, environment_variable, load_settings
 from lakehouse.backup.place import Place
 from lakehouse.connection import Lake, open_lake
 from lakehouse.declaration.folder import BrokenSpec, SpecFolder
 from lakehouse.feeds.document import Feed
 from lakehouse.feeds.loading import load_feeds
 from lakehouse.landing.raw_table import ensure_raw_table
+from lakehouse.pulls.context import PullContext
 from lakehouse.sources import Source, load_sources, with_feeds
 from lakehouse.tables import create_tables
 from ml_assets.registry import Registry
@@ -153,6 +154,16 @@ class Platform:
             manifest_hash=manifest_hash(self.manifest),
             features_versions=features_versions(self.manifest),
             workers=self.settings.workers,
+        )
+
+    @property
+    def pull_context(self) -> PullContext:
+        """What pulls need."""
+        return PullContext(
+            lake=self.lake(),
+            landing=self.settings.landing_path,
+            state_folder=self.settings.state,
+            variable=environment_variable,
         )
 
     @property

@@ -15,10 +15,12 @@ from dagster_project.cli import (
     lifecycle,
     maintain,
     plan,
+    pull,
     restore,
     run,
     sql,
     status,
+    webhook,
 )
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
@@ -33,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(data.land)
+app.command()(pull.pull)
 app.command()(run.run)
 app.command()(plan.plan)
 app.command()(sql.sql)
@@ -42,6 +45,7 @@ app.command()(maintain.maintain)
 app.command()(backup.backup)
 app.command()(restore.restore)
 app.command()(doctor.doctor)
+app.command()(webhook.webhook)
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(demo.demo)

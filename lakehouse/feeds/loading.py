@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lakehouse.declaration.errors import FieldPath, SpecError, SpecSource, nearest_of
 from lakehouse.declaration.folder import BrokenSpec, ParsedSpec, SpecFolder, load_folder, parse
 from lakehouse.declaration.messages import Language
+from lakehouse.errors import TidemarkError
 from lakehouse.feeds.document import Feed
 from lakehouse.feeds.origins import Http
 
@@ -39,6 +40,21 @@ def load_feeds(folder: Path, tables: Mapping[str, "Source"]) -> SpecFolder[Feed]
         else:
             good[name] = feed
     return SpecFolder(good, {name: read.sources[name] for name in good}, tuple(broken))
+
+
+def find_feed(feeds: Mapping[str, Feed], name: str) -> Feed:
+    """The source of that name.
+
+    Raises:
+        TidemarkError: There is none; names the declared ones and the nearest.
+    """
+    if name in feeds:
+        return feeds[name]
+    nearest = nearest_of(name, feeds)
+    raise TidemarkError(
+        f"No source '{name}' is declared; there are: {', '.join(feeds) or 'none'}.",
+        hint=f"Did you mean '{nearest}'?" if nearest else "Declare it in sources/<name>.yaml.",
+    )
 
 
 def misfits(feed: Feed, tables: Mapping[str, "Source"], place: SpecSource) -> list[SpecError]:

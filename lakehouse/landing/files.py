@@ -3,7 +3,7 @@
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -169,8 +169,14 @@ def land_files(
         TidemarkError: A path cannot be read, or two files would land under one key; nothing has
             been landed then.
     """
-    root = landing.rstrip("/")
     files = _files_by_key(paths, source, name)
+    land_under(files, landing=landing, s3=s3)
+    return [file for file in list_landed(landing, source, s3) if file.key in files]
+
+
+def land_under(files: Mapping[str, Path], *, landing: str, s3: S3Config) -> None:
+    """Copies files into the landing zone, each under its key, as `land_files` does."""
+    root = landing.rstrip("/")
     if root.startswith("s3://"):
         remote = RemoteLanding(root, s3)
         for key, path in files.items():
@@ -179,7 +185,6 @@ def land_files(
         with explained(lambda: None):
             for key, path in files.items():
                 copy_whole(path, Path(root) / key)
-    return [file for file in list_landed(root, source, s3) if file.key in files]
 
 
 def _files_by_key(paths: Sequence[Path], source: str, name: str | None) -> dict[str, Path]:
