@@ -8,6 +8,11 @@ BUILD_BEFORE_SCORING = "dbt_models"
 BUILD_AFTER_SCORING = "dbt_models_after_scoring"
 
 
+def pull_job_name(source: str) -> str:
+    """Name of the job that pulls a source."""
+    return f"pull_{source}"
+
+
 def retrain_job_name(model: str) -> str:
     """Name of a model's retraining job."""
     return f"retrain_{model}"

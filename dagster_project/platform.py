@@ -13,19 +13,23 @@ from pydantic import SecretStr
 from dagster_project.code_identity import code_versions, project_code, project_variables
 from dagster_project.job_names import INGEST_JOB, retrain_job_name
 from dagster_project.manifest import manifest_file, read_manifest
-from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
+from dagster_project.settings import PROJECT_ROOT, Settings, environment_variable, load_settings
 from lakehouse.backup.place import Place
 from lakehouse.code_versions import CodeVersion
 from lakehouse.connection import Lake, open_lake
+from lakehouse.declaration.folder import BrokenSpec, SpecFolder
+from lakehouse.feeds.document import Feed
+from lakehouse.feeds.loading import load_feeds
 from lakehouse.landing.raw_table import ensure_raw_table
-from lakehouse.sources import Source, load_sources
+from lakehouse.pulls.context import PullContext
+from lakehouse.sources import Source, load_sources, with_feeds
 from lakehouse.tables import create_tables
 from ml_assets.registry import Registry
 from ml_assets.runtime import Runtime
 from ml_assets.scoring import ensure_scores_table
 from ml_assets.spec.columns import check_columns, manifest_columns, manifest_tables
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.loading import BrokenSpec, SpecFolder, load_specs
+from ml_assets.spec.loading import load_specs
 from sensors.context import SensorContext
 
 
@@ -47,9 +51,28 @@ class Platform:
         return code_versions(self.manifest, project_variables(self.settings.dbt_project, own))
 
     @cached_property
-    def sources(self) -> dict[str, Source]:
-        """The declared sources by name."""
+    def _raw_tables(self) -> dict[str, Source]:
         return load_sources(self.settings.dbt_project)
+
+    @cached_property
+    def _feeds(self) -> SpecFolder[Feed]:
+        return load_feeds(self.settings.sources, self._raw_tables)
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """The raw tables by name, each with what fills it."""
+        broken = [feed.name for feed in self.broken_feeds]
+        return with_feeds(self._raw_tables, self.feeds.values(), broken=broken)
+
+    @property
+    def feeds(self) -> dict[str, Feed]:
+        """The source declarations, by name, that fit the raw tables."""
+        return self._feeds.specs
+
+    @property
+    def broken_feeds(self) -> tuple[BrokenSpec, ...]:
+        """The source declarations that cannot be used, each with its errors."""
+        return self._feeds.broken
 
     @cached_property
     def accounted_sources(self) -> tuple[str, ...]:
@@ -63,7 +86,7 @@ class Platform:
         return any("after_scoring" in node["tags"] for node in self.manifest["nodes"].values())
 
     @cached_property
-    def specs(self) -> SpecFolder:
+    def specs(self) -> SpecFolder[ModelSpec]:
         """The model specs, good and broken."""
         return load_specs(self.settings.specs)
 
@@ -162,6 +185,16 @@ class Platform:
             manifest_hash=project_code(self.code).version,
             code=self.code,
             workers=self.settings.workers,
+        )
+
+    @property
+    def pull_context(self) -> PullContext:
+        """What pulls need."""
+        return PullContext(
+            lake=self.lake(),
+            landing=self.settings.landing_path,
+            state_folder=self.settings.state,
+            variable=environment_variable,
         )
 
     @property

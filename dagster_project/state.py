@@ -34,7 +34,7 @@ def read_state(
         lake: In place of the platform's, where that is not to be written to.
     """
     lake, settings = lake or platform.lake(), platform.settings
-    landed = list_sources(settings.landing_path, platform.sources, settings.s3_access)
+    landed = list_sources(settings.landing_path, platform.sources.values(), settings.s3_access)
     files = pending_files(lake, landed)
     builds = lake.rows(
         "select load_id, manifest_hash from lake.ops.dbt_builds"
@@ -66,7 +66,7 @@ def read_state(
 def state_without_lake(platform: Platform) -> PlatformState:
     """What is new before the first run: everything that has landed."""
     settings = platform.settings
-    files = list_sources(settings.landing_path, platform.sources, settings.s3_access)
+    files = list_sources(settings.landing_path, platform.sources.values(), settings.s3_access)
     return PlatformState(
         pending=_counts(platform, files),
         newest_load=0,

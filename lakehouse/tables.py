@@ -18,6 +18,13 @@ TABLES: dict[str, str] = {
         bytes bigint not null, lines bigint not null, loaded bigint not null,
         rejected bigint not null, status varchar not null, reason varchar,
         loaded_at timestamptz not null, snapshot_id bigint not null, superseded_by bigint""",
+    # One row per finished pull of a declared source: what was asked, how far the files reach.
+    "ops.pulls": """
+        source varchar not null, pull_id varchar not null, kind varchar not null,
+        origin_hash varchar not null, request varchar not null, status varchar not null,
+        files bigint not null, bytes bigint not null, rows bigint, cursor varchar,
+        content_hash varchar not null, validator varchar, reason varchar,
+        pulled_at timestamptz not null, snapshot_id bigint not null""",
     # One row per source and build: where every line went.
     "ops.row_accounting": """
         source varchar not null, lines bigint not null, raw bigint not null,

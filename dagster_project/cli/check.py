@@ -6,22 +6,25 @@ from lakehouse.errors import TidemarkError
 
 
 def check(json: JsonOption = False) -> None:
-    """Check settings, Postgres, sources, the dbt project and all specs, with file and line."""
+    """Check settings, Postgres, the dbt project, all sources and specs, with file and line."""
     platform = load_platform()
     _ = platform.settings.server  # starts the embedded Postgres, or asks one's own
-    errors = [error.render() for broken in platform.broken_specs for error in broken.errors]
+    broken = [*platform.broken_feeds, *platform.broken_specs]
+    errors = [error.render() for one in broken for error in one.errors]
     if json:
-        print_json({"models": list(platform.good_specs), "errors": errors})
+        good = {"models": list(platform.good_specs), "sources": list(platform.feeds)}
+        print_json(good | {"errors": errors})
     else:
         for error in errors:
             console.print(error, markup=False, highlight=False)
         names = ", ".join(platform.good_specs) or "none"
         console.print(
-            f"sources: {', '.join(platform.sources) or 'none'}; models without errors: {names}",
+            f"raw tables: {', '.join(platform.sources) or 'none'}; sources without errors:"
+            f" {', '.join(platform.feeds) or 'none'}; models without errors: {names}",
             highlight=False,
         )
     if errors:
         raise TidemarkError(
-            f"{len(errors)} errors in {len(platform.broken_specs)} specs.",
-            hint="Correct the lines named above; models without errors run all the same.",
+            f"{len(errors)} errors in {len(broken)} files.",
+            hint="Correct the lines named above; what is without errors runs all the same.",
         )

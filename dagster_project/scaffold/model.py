@@ -18,9 +18,9 @@ from dagster_project.scaffold.proposal import (
     likely_task,
     likely_window,
 )
+from lakehouse.declaration.errors import nearest_of
 from lakehouse.errors import TidemarkError
 from ml_assets.metrics import TaskName, metrics_of
-from ml_assets.spec.errors import nearest_of
 
 NO_KEY = "none"
 _MOST_CLASSES = 100

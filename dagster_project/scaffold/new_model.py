@@ -20,6 +20,7 @@ from dagster_project.scaffold.looking import (
 from dagster_project.scaffold.model import Answers, Ask, propose
 from dagster_project.scaffold.proposal import Proposal
 from dagster_project.scaffold.spec_text import spec_text
+from lakehouse.declaration.errors import nearest_of
 from lakehouse.errors import TidemarkError
 from lakehouse.landing.files import list_landed
 from lakehouse.landing.naming import PLATFORM_COLUMNS
@@ -32,7 +33,6 @@ from ml_assets.spec.columns import (
     manifest_tables,
     type_class,
 )
-from ml_assets.spec.errors import nearest_of
 from ml_assets.spec.loading import parse_spec
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ml_assets.spec.section import Number, Section, WholeNumber
+from lakehouse.declaration.section import Number, Section, WholeNumber
 
 
 class LinearTextParameters(Section):

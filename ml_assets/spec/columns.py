@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lakehouse.declaration.errors import FieldPath, SpecError, SpecSource, nearest_of
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.errors import FieldPath, SpecError, SpecSource, nearest_of
 
 TypeClass = Literal["text", "whole", "number", "boolean", "time", "other"]
 

@@ -3,14 +3,14 @@
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from lakehouse.declaration.contradiction import contradiction_error
+from lakehouse.declaration.section import ColumnName, Section, WholeNumber
 from ml_assets.gate_policy import GatePolicy
 from ml_assets.metrics import MetricName, TaskName
 from ml_assets.spec.algorithm import Algorithm
 from ml_assets.spec.operating_sections import Freshness, Monitors, Retraining, Scoring
 from ml_assets.spec.rules import contradictions
-from ml_assets.spec.section import ColumnName, Section, WholeNumber
 from ml_assets.spec.training_sections import (
     Balancing,
     ClassValue,
@@ -21,7 +21,6 @@ from ml_assets.spec.training_sections import (
     Split,
 )
 
-CONTRADICTIONS = "contradictions"
 # What quantities are judged by where the spec names no metric; classes have the fields' defaults.
 _USUAL_METRIC: dict[str, MetricName] = {
     "regression": "mean_absolute_error",
@@ -106,8 +105,5 @@ class ModelSpec(Section):
     def _consistent(self) -> Self:
         found = contradictions(self)
         if found:
-            text = "; ".join(contradiction.message for contradiction in found)
-            raise PydanticCustomError(
-                CONTRADICTIONS, "{text}", {"text": text, CONTRADICTIONS: found}
-            )
+            raise contradiction_error(found)
         return self

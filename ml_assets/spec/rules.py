@@ -1,26 +1,15 @@
 """Rules between the fields of a model spec: pure, all broken ones at once."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from lakehouse.declaration.contradiction import Contradiction
+from lakehouse.declaration.errors import FieldPath, nearest_of
 from ml_assets.metrics import metrics_of
-from ml_assets.spec.errors import FieldPath, nearest_of
 
 if TYPE_CHECKING:
     from ml_assets.spec.document import ModelSpec
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """Two fields that do not go together: where to look, and what is wrong."""
-
-    path: FieldPath
-    message: str
-    value: object = ""
-    allowed: str = ""
-    nearest: str | None = None
 
 
 def contradictions(spec: "ModelSpec") -> tuple[Contradiction, ...]:

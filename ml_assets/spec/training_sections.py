@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ml_assets.spec.section import ColumnName, Number, Section, WholeNumber
+from lakehouse.declaration.section import ColumnName, Number, Section, WholeNumber
 
 
 def _class_value(value: object) -> object:

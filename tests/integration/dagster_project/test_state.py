@@ -11,6 +11,7 @@ from dagster_project.state import read_state
 from lakehouse.code_versions import CodeVersion
 from lakehouse.config import S3Config
 from lakehouse.finished_steps import record_finished
+from lakehouse.sources import Source
 from ml_assets.gate import Verdict
 from ml_assets.model_versions import ModelVersion, record_decision, record_version
 from ml_assets.scoring import ensure_scores_table
@@ -46,7 +47,7 @@ def platform(lake, tmp_path, model_spec):
     return SimpleNamespace(
         lake=lambda: lake,
         settings=SimpleNamespace(landing_path=str(landing), s3_access=S3Config()),
-        sources={"reviews": None},
+        sources={"reviews": Source(name="reviews", columns=("text",))},
         accounted_sources=("reviews",),
         has_models_after_scoring=True,
         manifest={"nodes": {}},

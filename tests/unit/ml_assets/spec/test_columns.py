@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from lakehouse.declaration.errors import SpecError
 from ml_assets.spec.columns import check_columns, manifest_columns, manifest_tables, type_class
-from ml_assets.spec.errors import SpecError
 from ml_assets.spec.loading import parse_spec
 
 SPEC = """\

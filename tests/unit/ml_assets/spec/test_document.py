@@ -6,12 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lakehouse.declaration.yaml_text import SpecYaml
 from ml_assets.metrics import metrics_of
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
 from ml_assets.spec.json_schema import spec_json_schema
 from ml_assets.spec.loading import parse_spec
-from ml_assets.spec.yaml_text import SpecYaml
 
 DOCUMENT: dict[str, Any] = {
     "name": "m",
