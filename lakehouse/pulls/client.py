@@ -18,7 +18,8 @@ from lakehouse.feeds.origins import Requests
 from lakehouse.pulls.secrets import masked
 
 _LOG = logging.getLogger(__name__)
-_BLOCK = 1 << 20
+# What a cut leaves of a block is lost, and is asked for again.
+_BLOCK = 1 << 16
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 300.0
 _NETWORK_ERRORS = (

@@ -8,7 +8,7 @@ from lakehouse.feeds.origins import Requests
 from lakehouse.pulls.client import Client
 from tests.servers.api import Api, Reply, api_server
 
-TOKEN = "s3cr3t/t0ken"
+TOKEN = "s3cr3t/t0ken"  # noqa: S105 - nobody else's
 
 
 @pytest.fixture
