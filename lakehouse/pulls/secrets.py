@@ -20,8 +20,7 @@ def secret(feed: Feed, name: str, read: ReadVariable) -> str:
     if not value:
         raise TidemarkError(
             f"The source '{feed.name}' needs the environment variable {name}, which is not set.",
-            hint=f"Set {name} where Tidemark runs; {feed.description or 'the source'}".rstrip(". ")
-            + ".",
+            hint=f"Set it in the environment that Tidemark runs in. {feed.description}".strip(),
         )
     return value
 

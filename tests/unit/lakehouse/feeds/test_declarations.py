@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,17 @@ def test_the_shipped_declarations_fit_the_raw_tables() -> None:
     pulled = [feed.pulled for feed in folder.specs.values() if feed.pulled]
     # Nobody's network is reached unasked.
     assert [origin.schedule.running for origin in pulled if origin.schedule] == [False] * 4
+
+
+def test_the_examples_of_the_documentation_are_good() -> None:
+    page = (ROOT / "docs" / "sources.md").read_text()
+    examples = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    kinds = []
+    for text in examples:
+        parsed = parse_feed(text, "docs/sources.md")
+        assert parsed.spec is not None, [error.render() for error in parsed.errors]
+        kinds.append(parsed.spec.origin.kind)
+    assert kinds == ["files", "http", "postgres", "url", "webhook"]
 
 
 @pytest.mark.parametrize(
