@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -95,7 +95,7 @@ class Client:
 
     patience: Requests
     headers: Mapping[str, str]
-    secrets: Mapping[str, str]
+    secrets: Sequence[str]
     hint: str
     sleep: Callable[[float], None] = time.sleep
     _last: float = field(default=float("-inf"), init=False)

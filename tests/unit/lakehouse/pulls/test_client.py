@@ -25,7 +25,7 @@ class Asking:
         self.slept: list[float] = []
         self.target = tmp_path / "body"
         patience = Requests(per_minute=6000, attempts=attempts, timeout_seconds=0.3)
-        secrets = {"token": TOKEN}
+        secrets = [TOKEN]
         self.client = Client(patience, headers or {}, secrets, "Check it.", self.slept.append)
 
     def get(self, url: str) -> bytes:
