@@ -1,6 +1,5 @@
 """Where a source's bytes come from. Whatever the kind, they land as files first."""
 
-from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -54,11 +53,6 @@ class HttpCursor(Section):
         if value is not None and "%" not in value:
             raise ValueError(f"'{value}' is no form of dates, as in %Y-%m-%d")
         return value
-
-    @property
-    def start_date(self) -> date:
-        """The start as a date; raises ValueError where it is none."""
-        return datetime.strptime(self.start, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no time
 
 
 class NumberedPages(Section):

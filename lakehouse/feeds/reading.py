@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from lakehouse.declaration.section import ColumnName, Section
 
@@ -72,19 +74,17 @@ def _written_short(value: Any) -> Any:
     return value
 
 
-ColumnSource = Annotated[
-    ColumnFrom,
-    BeforeValidator(_written_short),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": {"type": "string"}},
-                {"$ref": "#/$defs/ColumnFrom"},
-            ]
-        }
-    ),
-]
+class _ShortForms:
+    """Tells editors of the short forms too."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        names = {"type": "array", "items": {"type": "string"}}
+        return {"anyOf": [{"type": "string"}, names, handler(core_schema)]}
+
+
+ColumnSource = Annotated[ColumnFrom, BeforeValidator(_written_short), _ShortForms()]
 Columns = Mapping[str, ColumnSource]
 
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import TYPE_CHECKING
 
 from lakehouse.declaration.contradiction import Contradiction
 from lakehouse.declaration.errors import FieldPath, nearest_of
-from lakehouse.feeds.origins import Http, Postgres, Url
+from lakehouse.feeds.origins import Http, LinkedPages, Postgres, Url
 from lakehouse.landing.naming import RESERVED, fold
 
 if TYPE_CHECKING:
@@ -102,13 +103,18 @@ def _incremental(feed: "Feed") -> Iterator[Contradiction]:
 
 
 def _is_date(text: str) -> bool:
-    from datetime import date
-
     try:
         date.fromisoformat(text)
     except ValueError:
         return False
     return re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None
+
+
+def _pages(feed: "Feed") -> Iterator[Contradiction]:
+    pages = getattr(feed.origin, "pages", None)
+    if isinstance(pages, LinkedPages) and feed.detected_by.format != "json":
+        message = "Only a JSON document names its next page: say where its records are."
+        yield Contradiction(("from", "pages"), message, allowed="records: <path>")
 
 
 def _postgres(feed: "Feed") -> Iterator[Contradiction]:
@@ -122,5 +128,6 @@ _RULES: tuple[Callable[["Feed"], Iterator[Contradiction]], ...] = (
     _columns,
     _placeholders,
     _incremental,
+    _pages,
     _postgres,
 )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lakehouse.feeds.document import Feed
 from lakehouse.feeds.reading import parent_key, path_parts
@@ -130,10 +130,7 @@ def _members(text: str, at: int) -> dict[str, Span]:
     while text[at : at + 1] != "}":
         if text[at : at + 1] != '"':
             raise _broken(text, at)
-        try:
-            key, end = _SCAN(text, at)
-        except json.JSONDecodeError as error:
-            raise _broken(text, at) from error
+        key, end = _value(text, at)
         at = _next(text, end)
         if text[at : at + 1] != ":":
             raise _broken(text, at)
@@ -163,10 +160,17 @@ def _behind_comma(text: str, at: int, closing: str) -> int:
 
 def _end(text: str, at: int) -> int:
     """The end of the value that begins at `at`."""
+    return _value(text, at)[1]
+
+
+def _value(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins at `at`, and its end."""
     try:
-        return _SCAN(text, at)[1]
+        return _SCAN(text, at)
     except json.JSONDecodeError as error:
-        raise _broken(text, error.pos) from error
+        # Of a text without an end, the position is that of its beginning.
+        place = len(text) if error.msg.startswith("Unterminated") else error.pos
+        raise _broken(text, place) from error
     except RecursionError as error:
         raise UnreadableFileError("It is JSON nested too deep to be read.") from error
 

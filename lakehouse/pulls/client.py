@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,7 +18,8 @@ from lakehouse.feeds.origins import Requests
 from lakehouse.pulls.secrets import masked
 
 _LOG = logging.getLogger(__name__)
-_BLOCK = 1 << 20
+# What a cut leaves of a block is lost, and is asked for again.
+_BLOCK = 1 << 16
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 300.0
 _NETWORK_ERRORS = (
@@ -94,7 +95,7 @@ class Client:
 
     patience: Requests
     headers: Mapping[str, str]
-    secrets: Mapping[str, str]
+    secrets: Sequence[str]
     hint: str
     sleep: Callable[[float], None] = time.sleep
     _last: float = field(default=float("-inf"), init=False)

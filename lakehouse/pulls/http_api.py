@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -40,8 +41,8 @@ def fetch_http(job: Job, origin: Http) -> Fetched:
         TidemarkError: The server refuses or fails, or a variable is not set.
     """
     values = _values(job, origin)
-    secrets = {"token": values["token"]} if "token" in values else {}
-    shown = described(job.feed, origin, values | dict.fromkeys(secrets, MASK))
+    secrets = [values["token"]] if origin.token else []
+    shown = described(origin, values | ({"token": MASK} if origin.token else {}))
     client = Client(
         origin.requests,
         {name: filled(text, values) for name, text in origin.headers.items()},
@@ -57,17 +58,17 @@ def fetch_http(job: Job, origin: Http) -> Fetched:
         return _Pages(job, origin, client, files).fetch(first, shown)
 
 
-def described(feed: Feed, origin: Http, values: Mapping[str, str]) -> str:
+def described(origin: Http, values: Mapping[str, str]) -> str:
     """The request in words, secrets left out."""
     parameters = {name: filled(text, values) for name, text in origin.parameters.items()}
     query = f"?{urlencode(parameters, safe='*')}" if parameters else ""
     return f"GET {filled(origin.url, values)}{query}"
 
 
-def shown_values(origin: Http, last: str | None, job_day: Any) -> dict[str, str]:
+def shown_values(origin: Http, last: str | None, today: date) -> dict[str, str]:
     """What the placeholders stand for in the next request, the token masked."""
     values = {"token": MASK} if origin.token else {}
-    return values | (request_range(origin.incremental, last, job_day) if origin.incremental else {})
+    return values | (request_range(origin.incremental, last, today) if origin.incremental else {})
 
 
 def _values(job: Job, origin: Http) -> dict[str, str]:
@@ -163,10 +164,9 @@ class _Pages:
             return None
         url = urljoin(answer.url, str(link))
         if urlsplit(url).netloc != urlsplit(answer.url).netloc:
-            secrets = {"token": self._client.secrets.get("token", MASK)}
             raise TidemarkError(
                 f"{self._job.feed.name}: the next page is said to be at another host,"
-                f" {masked(url, secrets)}.",
+                f" {masked(url, self._client.secrets)}.",
                 hint="The token would go there too; check `pages.field`.",
             )
         return _Request(url, {})

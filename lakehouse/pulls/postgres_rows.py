@@ -11,7 +11,7 @@ from psycopg import sql
 from lakehouse.errors import TidemarkError
 from lakehouse.feeds.origins import Postgres, PostgresCursor
 from lakehouse.pulls.context import Fetched, Job, hash_of
-from lakehouse.pulls.secrets import secret
+from lakehouse.pulls.secrets import masked, secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +43,9 @@ def fetch_postgres(job: Job, origin: Postgres) -> Fetched:
                 _check_nulls(connection, origin, origin.incremental, job)
             return _written(_rows(connection, origin, last), job, origin, last)
     except psycopg.Error as error:
-        # The message of a failed connection names host and user, never the password.
-        problem = str(error).strip().splitlines()[0]
+        # The message of a failed connection names host and user; that of a URL that is none, the
+        # whole of it.
+        problem = masked(str(error).strip().splitlines()[0], [url, *url.split()])
         raise TidemarkError(
             f"The source '{job.feed.name}': Postgres says: {problem}",
             hint=f"Check the URL in {origin.connection}, the table or query, and that its user may"

@@ -132,7 +132,7 @@ def _fetch(job: Job, origin: Pulled) -> Fetched:
 
 def _described(feed: Feed, origin: Pulled, cursor: str | None, now: datetime) -> str:
     if isinstance(origin, Http):
-        return described(feed, origin, shown_values(origin, cursor, now.date()))
+        return described(origin, shown_values(origin, cursor, now.date()))
     if isinstance(origin, Postgres):
         return described_rows(origin, cursor)
     return f"GET {filled(origin.url, {'token': MASK} if isinstance(origin, Url) else {})}"

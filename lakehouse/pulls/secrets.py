@@ -1,6 +1,6 @@
 """Secrets that a source names by their environment variables: filled in, and left out of texts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
 
 from lakehouse.errors import TidemarkError
@@ -20,8 +20,7 @@ def secret(feed: Feed, name: str, read: ReadVariable) -> str:
     if not value:
         raise TidemarkError(
             f"The source '{feed.name}' needs the environment variable {name}, which is not set.",
-            hint=f"Set {name} where Tidemark runs; {feed.description or 'the source'}".rstrip(". ")
-            + ".",
+            hint=f"Set it in the environment that Tidemark runs in. {feed.description}".strip(),
         )
     return value
 
@@ -37,9 +36,9 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return template
 
 
-def masked(text: str, secrets: Mapping[str, str]) -> str:
+def masked(text: str, secrets: Iterable[str]) -> str:
     """The text without the secrets, as they are and as URLs write them."""
-    for value in secrets.values():
+    for value in secrets:
         for form in (value, quote(value, safe="")):
             text = text.replace(form, MASK)
     return text

@@ -33,7 +33,7 @@ def fetch_url(job: Job, origin: Url) -> Fetched:
     client = Client(
         origin.requests,
         {name: filled(text, values) for name, text in origin.headers.items()},
-        values,
+        list(values.values()),
         hint=f"Check `from` of the source '{job.feed.name}'"
         + (f" and the variable {origin.token}." if origin.token else "."),
         sleep=job.context.sleep,

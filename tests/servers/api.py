@@ -66,7 +66,7 @@ def api_server() -> Iterator[Api]:
                 # The client did not wait.
                 return
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Writes nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -103,7 +103,9 @@ def sie(values: Mapping[date, str], *, token: str, key: str = "dato") -> Callabl
             for day, value in sorted(values.items())
             if begin <= day <= end
         ]
-        series = {"idSerie": found[1], "titulo": "Tipo de cambio"} | ({"datos": rows} if rows else {})
+        series = {"idSerie": found[1], "titulo": "Tipo de cambio"} | (
+            {"datos": rows} if rows else {}
+        )
         body = json.dumps({"bmx": {"series": [series]}}, ensure_ascii=False).encode()
         return Reply(body, headers={"Content-Type": "application/json;charset=UTF-8"})
 

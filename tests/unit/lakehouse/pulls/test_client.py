@@ -8,7 +8,7 @@ from lakehouse.feeds.origins import Requests
 from lakehouse.pulls.client import Client
 from tests.servers.api import Api, Reply, api_server
 
-TOKEN = "s3cr3t/t0ken"
+TOKEN = "s3cr3t/t0ken"  # noqa: S105 - nobody else's
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ class Asking:
         self.slept: list[float] = []
         self.target = tmp_path / "body"
         patience = Requests(per_minute=6000, attempts=attempts, timeout_seconds=0.3)
-        secrets = {"token": TOKEN}
+        secrets = [TOKEN]
         self.client = Client(patience, headers or {}, secrets, "Check it.", self.slept.append)
 
     def get(self, url: str) -> bytes:
