@@ -28,6 +28,7 @@ from ml_assets.registry import Registry
 from ml_assets.runtime import Runtime
 from ml_assets.scoring import ensure_scores_table
 from ml_assets.spec.columns import check_columns, manifest_columns, manifest_tables
+from ml_assets.spec.dependencies import check_dependencies
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.loading import load_specs
 from sensors.context import SensorContext
@@ -102,6 +103,7 @@ class Platform:
                 source=source,
                 tables=manifest_tables(self.manifest),
             )
+            errors += check_dependencies(spec, self.manifest, source)
             if errors:
                 broken.append(BrokenSpec(file=source.file, name=name, errors=tuple(errors)))
             else:

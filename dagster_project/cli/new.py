@@ -18,7 +18,7 @@ app = typer.Typer(help="Begin something new: a model.", no_args_is_help=True)
 
 
 @app.command()
-def model(
+def model(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
     name: Annotated[str, typer.Argument(help="Name of the model: lower case, digits, _.")],
     file: Annotated[
         Path | None,

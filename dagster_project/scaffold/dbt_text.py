@@ -136,7 +136,7 @@ staged as materialized (
 )
 
 select * from staged
-"""
+"""  # noqa: S608 - names of its own making
 
 
 def _argument(column: LookedColumn) -> str:
@@ -247,7 +247,7 @@ features as (
 )
 
 select * from features
-"""
+"""  # noqa: S608 - names of its own making
 
 
 def _is_loaded(proposal: Proposal) -> bool:

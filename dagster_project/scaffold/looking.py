@@ -1,6 +1,7 @@
 """What the columns of some rows hold, by looking at their values."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,10 +138,11 @@ def look_at_relation(
 def sql_name(raw: str, engine: duckdb.DuckDBPyConnection) -> str:
     """The name as SQL takes it without quotes.
 
-    >>> sql_name("Customer ID", duckdb.connect()), sql_name("2nd order €", duckdb.connect())
-    ('customer_id', 'column_2nd_order')
+    >>> sql_name("Customer ID", duckdb.connect()), sql_name("2.º año €", duckdb.connect())
+    ('customer_id', 'column_2_o_ano')
     """
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", raw)
+    plain = unicodedata.normalize("NFKD", raw).encode("ascii", "ignore").decode()
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain)
     name = re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_") or "column"
     if name[0].isdigit():
         name = f"column_{name}"

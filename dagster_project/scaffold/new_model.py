@@ -277,7 +277,8 @@ def _roles(proposal: Proposal) -> tuple[str, ...]:
 def _query(proposal: Proposal) -> str:
     key = proposal.key or "staged_id"
     return (
-        f'tidemark sql "select score.entity_key, feature.{proposal.label}, score.prediction,'
+        # For the user to run, by names that are checked.
+        f'tidemark sql "select score.entity_key, feature.{proposal.label}, score.prediction,'  # noqa: S608
         f" score.confidence from scores_{proposal.name} as score join {proposal.table} as feature"
         f' on feature.{key}::varchar = score.entity_key limit 10"'
     )
