@@ -20,6 +20,7 @@ from lakehouse.connection import Lake, open_lake
 from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.sources import Source, load_sources
 from lakehouse.tables import create_tables
+from ml_assets.estimator_class import check_estimator
 from ml_assets.registry import Registry
 from ml_assets.runtime import Runtime
 from ml_assets.scoring import ensure_scores_table
@@ -73,6 +74,7 @@ class Platform:
                 source=source,
                 tables=manifest_tables(self.manifest),
             )
+            errors += check_estimator(spec, source)
             if errors:
                 broken.append(BrokenSpec(file=source.file, name=name, errors=tuple(errors)))
             else:

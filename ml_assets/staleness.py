@@ -6,7 +6,7 @@ from lakehouse.connection import Lake
 from ml_assets.algorithms.baseline import NAME as BASELINE
 from ml_assets.model_versions import ModelVersion, newest_version
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.hashing import spec_hash
+from ml_assets.spec.hashing import is_other_estimator_code, spec_hash
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class TrainingState:
         """Why the model must be trained, in words; None if it is up to date."""
         if self.newest_version is None:
             return "there is no trained version yet"
+        if is_other_estimator_code(self.trained_spec_hash or "", self.spec_hash):
+            return f"the estimator's code has changed since version {self.newest_version}"
         if self.trained_spec_hash != self.spec_hash:
             return f"the spec has changed since version {self.newest_version}"
         if self.trained_features_version != self.features_version:

@@ -74,7 +74,8 @@ def _spec_error(detail: ErrorDetails, data: Any, source: SpecSource) -> SpecErro
 
 
 def _unknown_field(path: FieldPath, loc: tuple[int | str, ...], source: SpecSource) -> SpecError:
-    fields = sorted(_section_at(loc[:-1]).model_fields)
+    section = _section_at(loc[:-1])
+    fields = sorted(field.alias or name for name, field in section.model_fields.items())
     given = {inner[-1] for inner in source.keys if inner[:-1] == path[:-1]}
     return source.error(
         path,
@@ -141,8 +142,10 @@ def _section_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
                 for section in candidates
                 if part in get_args(section.model_fields["name"].annotation)
             ]
-        elif isinstance(part, str):
-            candidates = list(_sections_in(candidates[0].model_fields[part].annotation))
+        elif part in candidates[0].model_fields:
+            inner = list(_sections_in(candidates[0].model_fields[str(part)].annotation))
+            # None below a map's key that happens to be a field's name.
+            candidates = inner or candidates
     return candidates[0]
 
 

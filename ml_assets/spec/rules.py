@@ -1,26 +1,16 @@
 """Rules between the fields of a model spec: pure, all broken ones at once."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ml_assets.metrics import metrics_of
+from ml_assets.spec.algorithm_rules import algorithm_fits_task, search_is_possible
+from ml_assets.spec.contradiction import Contradiction
 from ml_assets.spec.errors import FieldPath, nearest_of
 
 if TYPE_CHECKING:
     from ml_assets.spec.document import ModelSpec
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """Two fields that do not go together: where to look, and what is wrong."""
-
-    path: FieldPath
-    message: str
-    value: object = ""
-    allowed: str = ""
-    nearest: str | None = None
 
 
 def contradictions(spec: "ModelSpec") -> tuple[Contradiction, ...]:
@@ -190,6 +180,8 @@ _RULES: tuple[Callable[["ModelSpec"], Iterator[Contradiction]], ...] = (
     _classes,
     _features,
     _roles,
+    algorithm_fits_task,
+    search_is_possible,
     _split,
     _balancing,
     _monitors,
