@@ -1,6 +1,7 @@
 """The challenger: fits, bundles and registers one new model version."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from ml_assets.model_versions import (
 from ml_assets.monitoring.reference import build_reference
 from ml_assets.provenance import Provenance
 from ml_assets.registry import Registry
+from ml_assets.search import SearchResult
+from ml_assets.search_plot import search_plot
 from ml_assets.spec.document import ModelSpec
 from ml_assets.training import CrossValidation, fit, fit_baseline
 from ml_assets.training_set import GROUP, TrainingSet, read_training_set
@@ -40,11 +43,15 @@ class TrainedChallenger:
         version: As registered.
         train_rows: Rows fitted on (after undersampling).
         cross_validation: Over the training rows, if the spec asks for folds.
+        parameters: Of the algorithm, as it was fitted.
+        search: The settings tried, if the spec asks for a search.
     """
 
     version: ModelVersion
     train_rows: int
     cross_validation: CrossValidation | None
+    parameters: Mapping[str, Any]
+    search: SearchResult | None
 
 
 def train_challenger(
@@ -70,7 +77,18 @@ def train_challenger(
     fitted = fit(spec, train, label, train.column(GROUP).to_numpy())
     version = publish.version(fitted.model, holdout, fit_seconds=fitted.seconds)
     registry.set_alias(spec.name, CHALLENGER, version.version)
-    return TrainedChallenger(version, fitted.rows, fitted.cross_validation)
+    if fitted.search is not None:
+        registry.log_files(
+            version.mlflow_run_id,
+            "search",
+            {
+                "trials.json": fitted.search.to_json().encode(),
+                "trials.png": search_plot(fitted.search),
+            },
+        )
+    return TrainedChallenger(
+        version, fitted.rows, fitted.cross_validation, fitted.model.parameters, fitted.search
+    )
 
 
 def _start_with_baseline(publish: "_Publisher", label: NDArray[Any], holdout: "pa.Table") -> None:
@@ -157,7 +175,8 @@ class _Publisher:
             "algorithm": model.algorithm,
             "balancing": self.spec.balancing.method,
             "seed": self.spec.seed,
-            **self.spec.algorithm.parameters.model_dump(),
+            **({} if model.estimator is None else {"class": model.estimator.class_path}),
+            **model.parameters,
         }
 
     def _tags(self, bundle_hash: str) -> dict[str, str]:

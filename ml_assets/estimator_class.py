@@ -78,7 +78,7 @@ def estimator_faults(
     try:
         found = load_class(algorithm.class_path)
     except TidemarkError as error:
-        yield Contradiction(_CLASS, f"{error} {error.hint or ''}".strip(), algorithm.class_path)
+        yield Contradiction(_CLASS, f"{error.message} {error.hint}", algorithm.class_path)
         return
     needed = ("fit", "predict_proba") if classes else ("fit", "predict")
     missing = [name for name in needed if not callable(getattr(found, name, None))]
@@ -115,12 +115,12 @@ def _parameter_faults(
                 ", ".join(arguments),
                 nearest_of(path[-1], arguments),
             )
+    given = {*algorithm.parameters, *searched}
     for name, argument in arguments.items():
-        given = name in algorithm.parameters
-        if argument.default is argument.empty and argument.kind is not argument.VAR_POSITIONAL:
-            if not given:
-                message = f"{algorithm.class_path} needs a value for '{name}'."
-                yield Contradiction(_PARAMETERS, message, allowed=", ".join(arguments))
+        has_default = argument.default is not argument.empty
+        if not has_default and argument.kind is not argument.VAR_POSITIONAL and name not in given:
+            message = f"{algorithm.class_path} needs a value for '{name}'."
+            yield Contradiction(_PARAMETERS, message, allowed=", ".join(arguments))
 
 
 def _construction_faults(algorithm: Estimator, found: type[Any]) -> Iterator[Contradiction]:

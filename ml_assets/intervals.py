@@ -37,8 +37,8 @@ def conformal_offsets(residuals: NDArray[np.float64], *, coverage: float) -> tup
     if low < 1 or high > n:
         raise TidemarkError(
             f"{n} residuals are too few for intervals that hold {coverage:.0%} of the labels.",
-            hint=f"{math.ceil(round(1.0 / tail, 9)) - 1} are the least: train on more rows, or ask for a"
-            " smaller coverage.",
+            hint=f"{math.ceil(round(1.0 / tail, 9)) - 1} are the least: train on more rows, or ask"
+            " for a smaller coverage.",
         )
     ordered = np.sort(residuals)
     return float(ordered[low - 1]), float(ordered[high - 1])
@@ -65,7 +65,8 @@ def conformal_margin(
 
     Args:
         label: Of rows that the interval's models were not fitted on, (n,).
-        low, high: The ends of their intervals, (n,).
+        low: The lower ends of their intervals, (n,).
+        high: The upper ends.
         coverage: Above 0 and below 1.
 
     Raises:

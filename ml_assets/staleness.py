@@ -34,10 +34,10 @@ class TrainingState:
         """Why the model must be trained, in words; None if it is up to date."""
         if self.newest_version is None:
             return "there is no trained version yet"
-        if is_other_estimator_code(self.trained_spec_hash or "", self.spec_hash):
-            return f"the estimator's code has changed since version {self.newest_version}"
         if self.trained_spec_hash != self.spec_hash:
-            return f"the spec has changed since version {self.newest_version}"
+            other_code = is_other_estimator_code(self.trained_spec_hash or "", self.spec_hash)
+            what = "estimator's code" if other_code else "spec"
+            return f"the {what} has changed since version {self.newest_version}"
         if self.trained_features_version != self.features_version:
             return f"the features' code has changed since version {self.newest_version}"
         if not self.judged:

@@ -48,9 +48,7 @@ class ProportionalOdds(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         below = np.cumsum(shares)[:-1] / shares.sum()
         thresholds = np.log(below / (1.0 - below))
         # Thresholds are the first one and the logarithms of the steps: rising whatever they are.
-        start = np.concatenate(
-            [np.zeros(X.shape[1]), thresholds[:1], np.log(np.diff(thresholds))]
-        )
+        start = np.concatenate([np.zeros(X.shape[1]), thresholds[:1], np.log(np.diff(thresholds))])
         found = minimize(
             _loss_and_gradient,
             start,

@@ -10,7 +10,7 @@ from ml_assets.spec.section import Number, Section, WholeNumber
 
 def _scalar(value: object) -> object:
     if value is not None and not isinstance(value, bool | int | float | str):
-        raise ValueError("a choice is a text, a number, true, false or null")  # noqa: TRY004
+        raise ValueError("a choice is a text, a number, true, false or null")
     return value
 
 
