@@ -26,7 +26,7 @@ def own_package(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("")
     (folder / "helpers.py").write_text(texts.HELPERS)
-    code = texts.CODE.replace(f"my_helpers_{{name}}", f"{name}.helpers")
+    code = texts.CODE.replace("my_helpers_{name}", f"{name}.helpers")
     (folder / "models.py").write_text(code)
     monkeypatch.syspath_prepend(folder.parent)
     yield folder

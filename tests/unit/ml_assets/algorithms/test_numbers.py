@@ -95,7 +95,7 @@ def test_rows_missing_unseen_and_alone_get_a_number_in_an_interval(rows, algorit
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda one: one["name"])
 def test_columns_that_are_constant_or_empty_can_be_trained_on(rows, algorithm):
-    table, label = rows
+    _, label = rows
     empty = pa.table(
         {
             "language": ["en"] * ROWS,
