@@ -24,6 +24,7 @@ from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.pulls.context import PullContext
 from lakehouse.sources import Source, load_sources, with_feeds
 from lakehouse.tables import create_tables
+from ml_assets.estimator_class import check_estimator
 from ml_assets.registry import Registry
 from ml_assets.runtime import Runtime
 from ml_assets.scoring import ensure_scores_table
@@ -104,6 +105,7 @@ class Platform:
                 tables=manifest_tables(self.manifest),
             )
             errors += check_dependencies(spec, self.manifest, source)
+            errors += check_estimator(spec, source)
             if errors:
                 broken.append(BrokenSpec(file=source.file, name=name, errors=tuple(errors)))
             else:

@@ -1,8 +1,7 @@
 """What is wrong in the files that people write, all of it at once."""
 
-from ml_assets.spec.errors import SpecError
-
 from dagster_project.platform import Platform
+from lakehouse.declaration.errors import SpecError
 
 
 def problems(platform: Platform) -> list[SpecError]:

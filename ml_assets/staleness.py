@@ -8,7 +8,7 @@ from ml_assets.algorithms.baseline import NAME as BASELINE
 from ml_assets.model_versions import ModelVersion, newest_version
 from ml_assets.spec.changes import spec_changes
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.hashing import effective, spec_hash
+from ml_assets.spec.hashing import effective, is_other_estimator_code, spec_hash
 from ml_assets.trained_specs import spec_as_trained
 
 UNTRAINED = "there is no trained version yet"
@@ -44,7 +44,9 @@ class TrainingState:
         if self.newest_version is None:
             return UNTRAINED
         if self.trained_spec_hash != self.spec_hash:
-            reason = f"the spec has changed since version {self.newest_version}"
+            other_code = is_other_estimator_code(self.trained_spec_hash or "", self.spec_hash)
+            what = "estimator's code" if other_code else "spec"
+            reason = f"the {what} has changed since version {self.newest_version}"
             return _with(reason, self.spec_changes)
         if self.trained_features_version != self.features_version:
             reason = f"the features' code has changed since version {self.newest_version}"

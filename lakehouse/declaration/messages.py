@@ -175,7 +175,9 @@ def _section_at(loc: tuple[int | str, ...], model: type[BaseModel]) -> type[Base
                 field.alias or name: field for name, field in candidates[0].model_fields.items()
             }
             if part in by_name:
-                candidates = list(_sections_in(by_name[part].annotation))
+                inner = list(_sections_in(by_name[part].annotation))
+                # None below a map's key that happens to be a field's name.
+                candidates = inner or candidates
     return candidates[0]
 
 

@@ -13,4 +13,7 @@ ColumnName = Annotated[str, Field(min_length=1)]
 class Section(BaseModel):
     """A part of a declaration; unknown fields are errors, and nothing changes after loading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Where Python's keywords make a field's name differ from the file's, the file's is written.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True
+    )

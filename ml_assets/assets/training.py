@@ -11,6 +11,7 @@ from ml_assets.assets.metadata import (
     evaluation_metadata,
     evaluation_plots,
     image,
+    search_metadata,
     verdict_metadata,
 )
 from ml_assets.challenger import train_challenger
@@ -21,6 +22,8 @@ from ml_assets.runtime import Runtime
 from ml_assets.spec.document import ModelSpec
 from ml_assets.training_set import TrainingSet, build_training_set, newest_training_set
 from ml_assets.training_set_check import leakage
+
+_LIGHTGBM = ("lightgbm", "quantile")
 
 
 def training_set_asset(
@@ -91,7 +94,7 @@ def challenger_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         key=keys.challenger,
         deps=[keys.training_set],
         group_name=spec.name,
-        kinds={"mlflow", "lightgbm" if spec.algorithm.name == "lightgbm" else "scikitlearn"},
+        kinds={"mlflow", "lightgbm" if spec.algorithm.name in _LIGHTGBM else "scikitlearn"},
         description=f"A new version, fitted by `{spec.algorithm.name}` on the training rows.",
     )
     def challenger(
@@ -120,12 +123,15 @@ def challenger_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
             "bundle_hash": version.bundle_hash,
             "mlflow_run_id": version.mlflow_run_id,
             "git_revision": version.git_revision,
+            "parameters": dg.MetadataValue.json(dict(trained.parameters)),
         }
         if trained.cross_validation:
             folds = trained.cross_validation
             metadata[f"cross_validation_{folds.metric}"] = (
                 f"{folds.mean:.4f} ± {folds.standard_deviation:.4f} over {len(folds.values)} folds"
             )
+        if trained.search:
+            metadata |= search_metadata(trained.search)
         return dg.MaterializeResult(metadata=metadata)
 
     return challenger

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lakehouse.declaration.errors import SpecError, SpecSource
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.errors import SpecError, SpecSource
 
 _AFTER_SCORING = "after_scoring"
 

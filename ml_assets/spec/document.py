@@ -11,6 +11,7 @@ from ml_assets.metrics import MetricName, TaskName
 from ml_assets.spec.algorithm import Algorithm
 from ml_assets.spec.operating_sections import Freshness, Monitors, Retraining, Scoring
 from ml_assets.spec.rules import contradictions
+from ml_assets.spec.search_section import Search
 from ml_assets.spec.training_sections import (
     Balancing,
     ClassValue,
@@ -61,6 +62,9 @@ class ModelSpec(Section):
         (), description="Columns by whose values the gate and the monitors also look."
     )
     algorithm: Algorithm = Field(description="The algorithm and its parameters.")
+    search: Search | None = Field(
+        None, description="Parameters that are searched for; null to take those given."
+    )
     split: Split = Field(default_factory=Split, description="What is kept away from training.")
     intervals: Intervals = Field(
         default_factory=Intervals, description="The intervals around predicted numbers."

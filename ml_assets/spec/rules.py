@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lakehouse.declaration.contradiction import Contradiction
 from lakehouse.declaration.errors import FieldPath, nearest_of
 from ml_assets.metrics import metrics_of
+from ml_assets.spec.algorithm_rules import algorithm_fits_task, search_is_possible
 
 if TYPE_CHECKING:
     from ml_assets.spec.document import ModelSpec
@@ -153,6 +154,9 @@ def _intervals(spec: "ModelSpec") -> Iterator[Contradiction]:
     if spec.task in ("classification", "ordinal"):
         message = f"The task is {spec.task}: there are no intervals to widen."
         yield Contradiction(path, message, scale, "null")
+    elif spec.algorithm.name == "quantile":
+        message = "'quantile' learns itself how wide the intervals of a row are."
+        yield Contradiction(path, message, scale, "null")
     elif scale == spec.label.column:
         message = f"'{scale}' is also the label, which new rows do not have."
         yield Contradiction(path, message, scale)
@@ -194,6 +198,8 @@ _RULES: tuple[Callable[["ModelSpec"], Iterator[Contradiction]], ...] = (
     _classes,
     _features,
     _roles,
+    algorithm_fits_task,
+    search_is_possible,
     _split,
     _balancing,
     _monitors,

@@ -7,7 +7,7 @@ import pytest
 
 from dagster_project.component import ModelSpecs
 from dagster_project.spec_assets import spec_assets
-from ml_assets.spec.errors import SpecError
+from lakehouse.declaration.errors import SpecError
 from ml_assets.spec.loading import BrokenSpec, parse_spec
 
 _SPEC = """
