@@ -17,7 +17,7 @@ from lakehouse.connection import Lake
 from lakehouse.landing.files import list_sources
 from lakehouse.landing.ledger import pending_files
 from ml_assets.model_versions import champion_version
-from ml_assets.scoring import count_unscored
+from ml_assets.scoring import count_unscored, scores_table
 from ml_assets.spec.document import ModelSpec
 from ml_assets.staleness import training_state
 from ml_assets.training_set import count_labelled
@@ -53,8 +53,14 @@ def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
         unpublished=platform.has_models_after_scoring
-        and is_unpublished(lake, list(platform.good_specs)),
+        and is_unpublished(lake, _published_models(platform)),
     )
+
+
+def _published_models(platform: Platform) -> list[str]:
+    """The models whose scores a dbt model reads."""
+    read = {source["name"] for source in platform.manifest["sources"].values()}
+    return [name for name in platform.good_specs if scores_table(name) in read]
 
 
 def _may_have_rows(
