@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 
 from dagster_project.code_identity import project_parts
 from dagster_project.lineage import sources_of
@@ -18,9 +19,10 @@ from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile, list_sources
 from lakehouse.landing.ledger import pending_files
 from ml_assets.model_versions import champion_version
-from ml_assets.scoring import count_unscored
+from ml_assets.scoring import count_unscored, scores_table
 from ml_assets.spec.document import ModelSpec
 from ml_assets.staleness import UNTRAINED, training_state
+from ml_assets.training_set import count_labelled
 
 
 def read_state(
@@ -42,20 +44,24 @@ def read_state(
     )
     built_hash = str(builds[0][1]) if builds else None
     newest_load = lake.rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0]
+    built_load = int(builds[0][0]) if builds else None
+    code = platform.runtime.manifest_hash
+    # Until all files are built by the code of now, rows to train on may still come.
+    settled = not files and built_load == newest_load and built_hash == code
     return PlatformState(
         pending=_counts(platform, files),
         newest_load=int(newest_load),
-        built_load=int(builds[0][0]) if builds else None,
-        manifest_hash=platform.runtime.manifest_hash,
+        built_load=built_load,
+        manifest_hash=code,
         built_manifest_hash=built_hash,
         models=tuple(
-            _model_state(platform, lake, spec, rescore=rescore)
+            _model_state(platform, lake, spec, rescore=rescore, settled=settled)
             for spec in _fed(platform, {*_loaded(lake), *(file.source for file in files)})
         ),
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
         unpublished=platform.has_models_after_scoring
-        and is_unpublished(lake, list(platform.good_specs)),
+        and is_unpublished(lake, _published_models(platform)),
         files=tuple(files),
         code_changes=changes_in_words(
             _parts_built(lake, built_hash), project_parts(platform.runtime.code)
@@ -114,17 +120,28 @@ def _parts_built(lake: Lake, manifest_hash: str | None) -> Parts | None:
     return {name: value for parts in found for name, value in (parts or {}).items()} or None
 
 
-def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool) -> ModelState:
+def _published_models(platform: Platform) -> list[str]:
+    """The models whose scores a dbt model reads."""
+    read = {source["name"] for source in platform.manifest["sources"].values()}
+    return [name for name in platform.good_specs if scores_table(name) in read]
+
+
+def _model_state(
+    platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool, settled: bool
+) -> ModelState:
     champion = champion_version(lake, spec.name)
     code = platform.runtime.code[spec.table]
     state = training_state(lake, spec, code.version, features_parts=code.parts)
+    reason = state.reason_to_train
+    if reason and settled and count_labelled(lake, spec, now=datetime.now(UTC)) == 0:
+        reason = None
     rescore = rescore or spec.scoring.rescore == "on_promotion"
     unscored = 0
     if champion is not None and _can_be_counted(lake, spec):
         unscored = count_unscored(lake, spec, champion.version, rescore=rescore)
     return ModelState(
         name=spec.name,
-        reason_to_train=state.reason_to_train,
+        reason_to_train=reason,
         unscored=unscored,
         unmonitored=champion is not None and is_unmonitored(lake, spec.name),
     )

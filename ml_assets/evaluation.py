@@ -15,11 +15,12 @@ from ml_assets.artifacts import local_folder
 from ml_assets.bootstrap import Interval, bootstrap_metrics
 from ml_assets.bundle import load_bundle
 from ml_assets.gate import GateEvidence
-from ml_assets.labels import labels_of, target_of
+from ml_assets.labels import anchors_of, labels_of, target_of
 from ml_assets.model import FittedModel
 from ml_assets.model_versions import ModelVersion
 from ml_assets.search import with_parameters
 from ml_assets.spec.document import ModelSpec
+from ml_assets.time_blocks import time_blocks
 from ml_assets.training import fit, fit_baseline
 from ml_assets.training_set import GROUP, TrainingSet, read_training_set
 
@@ -51,6 +52,8 @@ class Evaluation:
             on which the gate compares.
         label: As the target has them, (n,).
         event_time: UTC times of the rows, (n,).
+        anchor: Of a forecast, the last known value of each row, (n,); label and outputs are changes
+            from it.
         without_balancing: Output of the same algorithm without the spec's balancing, to show
             its effect; None where there is no balancing.
     """
@@ -61,6 +64,7 @@ class Evaluation:
     label: NDArray[Any]
     event_time: NDArray[np.datetime64]
     without_balancing: NDArray[np.float64] | None
+    anchor: NDArray[np.float64] | None = None
 
 
 def evaluate(
@@ -87,8 +91,11 @@ def evaluate(
     if champion is not None and champion.version != challenger.version:
         outputs["champion"] = (champion.version, _load(lake, champion).output(holdout))
         comparable = _unseen_by(lake, spec, champion, train=train, holdout=holdout)
+    independent = groups
+    if spec.forecast is not None:
+        independent = time_blocks(len(label), horizon=spec.forecast.horizon)
     subjects = {
-        name: _subject(spec, name, version, label=label, values=values, groups=groups)
+        name: _subject(spec, name, version, label=label, values=values, groups=independent)
         for name, (version, values) in outputs.items()
     }
     _keep(
@@ -102,6 +109,7 @@ def evaluate(
         label=label,
         event_time=holdout.column(spec.event_time).to_numpy(),
         without_balancing=_without_balancing(spec, ours, train, holdout),
+        anchor=anchors_of(holdout, spec),
     )
 
 

@@ -5,13 +5,12 @@ import json
 from datetime import datetime
 
 from lakehouse.connection import Lake
-from lakehouse.quoting import quote_identifier as quoted
-from ml_assets.feature_rows import feature_rows
 from ml_assets.model_versions import champion_version, newest_version
 from ml_assets.monitoring.run import current_evidence
 from ml_assets.retraining import RetrainingDecision, decide_retraining
 from ml_assets.spec.document import ModelSpec
 from ml_assets.staleness import training_state
+from ml_assets.training_set import count_labelled
 
 
 def consider_retraining(
@@ -116,17 +115,4 @@ def _labels(lake: Lake, spec: ModelSpec, *, now: datetime) -> tuple[int, int]:
         " from lake.ml.training_sets where model = ? order by created_at desc limit 1",
         [spec.name],
     )
-    exists = lake.rows(
-        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'marts'"
-        " and table_name = ?",
-        [spec.table],
-    )
-    if not exists:
-        return 0, 0
-    known = lake.rows(
-        f"select count(*) from {feature_rows(spec)}"  # noqa: S608 - quoted names
-        f" where {quoted(spec.label.column)} is not null"
-        f" and {quoted(spec.event_time)} + to_days(?) <= ?",
-        [spec.label.delay_days, now],
-    )
-    return int(then[0][0]) if then else 0, int(known[0][0])
+    return int(then[0][0]) if then else 0, count_labelled(lake, spec, now=now)

@@ -102,6 +102,21 @@ def build_training_set(
     return built
 
 
+def count_labelled(lake: Lake, spec: ModelSpec, *, now: datetime) -> int:
+    """Rows whose label was known at `now`; 0 as long as dbt has not made the table."""
+    if not lake.rows(
+        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'marts'"
+        " and table_name = ?",
+        [spec.table],
+    ):
+        return 0
+    rows = lake.rows(
+        f"select count(*) from {feature_rows(spec)} where {_labelled(spec)}",  # noqa: S608
+        [spec.label.delay_days, now],
+    )
+    return int(rows[0][0])
+
+
 def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.int64]]:
     """The role and the near-duplicate group of each row."""
     event_time = (
@@ -172,13 +187,18 @@ def spec_columns(spec: ModelSpec) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
+def _labelled(spec: ModelSpec) -> str:
+    """The condition that a row's label is known; takes the delay in days and the present."""
+    label, event_time = quoted(spec.label.column), quoted(spec.event_time)
+    return f"{label} is not null and {event_time} + to_days(?) <= ?"
+
+
 def _labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime) -> "pa.Table":
     columns = ", ".join(quoted(name) for name in spec_columns(spec))
     event_time, key = quoted(spec.event_time), quoted(spec.entity_key)
     return lake.table(
         f"select {columns} from {feature_rows(spec, snapshot_id=snapshot_id)}"  # noqa: S608
-        f" where {quoted(spec.label.column)} is not null"
-        f" and {event_time} + to_days(?) <= ?"
+        f" where {_labelled(spec)}"
         f" order by {event_time}, {key}",
         [spec.label.delay_days, now],
     )

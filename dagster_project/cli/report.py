@@ -6,19 +6,12 @@ from dagster_project.cli.output import console, print_table, shown
 from dagster_project.lineage import sources_of
 from dagster_project.platform import Platform
 from lakehouse.quoting import quote_identifier
+from ml_assets.metrics import METRICS
 from ml_assets.scoring import scores_table
 
 # The tables `monitoring.drift` and `ops.promotions` have them all.
 _SHOWN_WINDOWS = 12
 _SHOWN_VERDICTS = 3
-_METRICS = (
-    "accuracy",
-    "macro_f1",
-    "mean_absolute_error",
-    "quadratic_weighted_kappa",
-    "log_loss",
-    "expected_calibration_error",
-)
 
 
 def report(platform: Platform) -> dict[str, Any]:
@@ -114,7 +107,7 @@ def _model(platform: Platform, name: str) -> dict[str, Any]:
     )
     table: dict[str, dict[str, Any]] = {}
     for metric, subject, version, value, low, high, _, _ in rows:
-        if metric in _METRICS:
+        if metric in METRICS:
             title = subject if version is None else f"{subject} {version}"
             cell = f"{value:.4f} [{low:.4f}, {high:.4f}]"
             table.setdefault(metric, {"metric": metric})[title] = cell
@@ -122,7 +115,7 @@ def _model(platform: Platform, name: str) -> dict[str, Any]:
         "champion": champion,
         "evaluated_version": rows[0][7] if rows else None,
         "holdout_rows": rows[0][6] if rows else 0,
-        "metrics": [table[metric] for metric in _METRICS if metric in table],
+        "metrics": [table[metric] for metric in METRICS if metric in table],
         "window": spec.monitors.window,
         "windows": _windows(platform, name, champion),
         "verdicts": [

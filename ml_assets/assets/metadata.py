@@ -12,10 +12,13 @@ from ml_assets.evaluation import Evaluation
 from ml_assets.evaluation_plots import (
     confusion_plot,
     errors_plot,
+    gain_plot,
     predictions_plot,
     reliability_plot,
 )
+from ml_assets.folds import CrossValidation
 from ml_assets.gate import Verdict
+from ml_assets.labels import target_of
 from ml_assets.metrics import Metrics, classification_metrics, metric_direction
 from ml_assets.search import SearchResult
 from ml_assets.search_plot import search_plot
@@ -52,6 +55,45 @@ def evaluation_metadata(spec: ModelSpec, evaluation: Evaluation) -> dict[str, An
     if evaluation.without_balancing is not None:
         metadata["effect_of_balancing"] = dg.MetadataValue.md(_balancing_table(spec, evaluation))
     return metadata
+
+
+def intervals_metadata(spec: ModelSpec, evaluation: Evaluation) -> dict[str, Any]:
+    """Of quantities: the share of labels that intervals hold, beside what they are to hold."""
+    if spec.label.classes:
+        return {}
+    lines = ["| | asked | held on the hold-out | mean width |", "|---|---|---|---|"]
+    for name, subject in evaluation.subjects.items():
+        held, width = (subject.intervals[f"interval_{kind}"] for kind in ("coverage", "width"))
+        lines.append(
+            f"| {name} | {spec.intervals.coverage:.0%} | {held.estimate:.1%}"
+            f" [{held.low:.1%}, {held.high:.1%}] | {width.estimate:.4f} |"
+        )
+    return {"intervals": dg.MetadataValue.md("\n".join(lines))}
+
+
+def folds_metadata(found: CrossValidation) -> dict[str, Any]:
+    """What each fold showed, the baseline's value behind it."""
+    names = list(found.folds[0].metrics)
+    lines = [
+        "| fold | trained on | tested on | " + " | ".join(names) + " |",
+        "|---" * (len(names) + 3) + "|",
+    ]
+    for number, fold in enumerate(found.folds, 1):
+        period = ""
+        if fold.times is not None:
+            period = f", {fold.times[0]:%Y-%m-%d} to {fold.times[1]:%Y-%m-%d}"
+        cells = [f"{fold.metrics[name]:.4f} ({fold.baseline[name]:.4f})" for name in names]
+        lines.append(
+            f"| {number} | {fold.train_rows:,} rows | {fold.test_rows:,} rows{period} | "
+            + " | ".join(cells)
+            + " |"
+        )
+    return {
+        f"cross_validation_{found.metric}": (
+            f"{found.mean:.4f} ± {found.standard_deviation:.4f} over {len(found.folds)} folds"
+        ),
+        "folds": dg.MetadataValue.md("\n".join([*lines, "", "In brackets: the baseline's."])),
+    }
 
 
 def verdict_metadata(verdict: Verdict) -> dict[str, Any]:
@@ -106,8 +148,21 @@ def evaluation_plots(spec: ModelSpec, evaluation: Evaluation) -> dict[str, bytes
             "confusion": confusion_plot(metrics.confusion, spec.label.classes),
             "reliability": reliability_plot(reliability_table(label, output)),
         }
+    baseline = evaluation.subjects["baseline"].output
+    anchor = 0.0 if evaluation.anchor is None else evaluation.anchor
     return {
-        "predictions": predictions_plot(evaluation.event_time, label, output),
+        # Of a forecast as levels, as people think of it.
+        "predictions": predictions_plot(
+            evaluation.event_time,
+            label + anchor,
+            output + np.reshape(anchor, (-1, 1)),
+            coverage=spec.intervals.coverage,
+        ),
+        "gain_over_baseline": gain_plot(
+            evaluation.event_time,
+            np.abs(baseline[:, 0] - label) - np.abs(output[:, 0] - label),
+            baseline=target_of(spec).baseline,
+        ),
         "errors": errors_plot(
             {name: subject.output - label[:, None] for name, subject in evaluation.subjects.items()}
         ),

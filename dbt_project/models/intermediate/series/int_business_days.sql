@@ -37,11 +37,12 @@ h10_range as (
 
 weekdays as (
 
-    select cast(unnest(range(
-        cast(min(observed_on) as timestamp),
-        cast(max(observed_on) + 1 as timestamp),
-        interval 1 day
-    )) as date) as calendar_date
+    select
+        cast(unnest(range(
+            cast(min(observed_on) as timestamp),
+            cast(max(observed_on) + 1 as timestamp),
+            interval 1 day
+        )) as date) as calendar_date
     from fix_days
 
 ),
@@ -53,7 +54,8 @@ days as (
         fix_days.observed_on is not null as is_mexico,
         case
             when
-                weekdays.calendar_date between h10_range.first_day and h10_range.last_day
+                weekdays.calendar_date >= h10_range.first_day
+                and weekdays.calendar_date <= h10_range.last_day
                 then h10_days.observed_on is not null
         end as is_united_states,
         case

@@ -44,8 +44,9 @@ known as (
     inner join days as past
         on looked_back.mexico_day - looked_back.days_back = past.mexico_day
     asof inner join rates
-        on past.calendar_date = rates.observed_on
-        and looked_back.as_of >= rates.known_at
+        on
+            past.calendar_date = rates.observed_on
+            and looked_back.as_of >= rates.known_at
 
 ),
 
@@ -68,7 +69,8 @@ windows as (
         max(rate_known_at) as rates_known_at,
         max(rate) filter (where days_back = 0) as fix,
         {% for lag in range(5) -%}
-            max(log_return) filter (where days_back = {{ lag }}) as return_lag_{{ lag }},
+            max(log_return) filter (where days_back = {{ lag }})
+                as return_lag_{{ lag }},
         {% endfor -%}
         {% for window in [5, 21, 63] -%}
             ln(

@@ -49,7 +49,7 @@ versions as (
 
     select
         *,
-        row_number() over given as version,
+        row_number() over given as version_number,
         row_number() over (
             partition by series, observed_on order by _load_id desc, _line desc
         ) = 1 as is_current
@@ -108,11 +108,11 @@ known as (
         series,
         series_name,
         observed_on,
-        version,
+        version_number,
         is_current,
         observed_value,
         case
-            when version = 1
+            when version_number = 1
                 then
                     coalesce(
                         timezone(time_zone, published_on + published_after), _loaded_at

@@ -51,14 +51,15 @@ newest_values as (
         observed_value
     from versions
     qualify
-        observed_on >= max(observed_on) over (
-            partition by series_name
-            order by known_at, observed_on, version
-            rows between unbounded preceding and current row
-        )
+        observed_on >= max(observed_on)
+            over (
+                partition by series_name
+                order by known_at, observed_on, version_number
+                rows between unbounded preceding and current row
+            )
         and row_number() over (
             partition by series_name, known_at
-            order by observed_on desc, version desc
+            order by observed_on desc, version_number desc
         ) = 1
 
 ),
@@ -185,7 +186,7 @@ features as (
         ln(with_pairs.udi / with_pairs.udi_before) as udi_growth_30,
         with_pairs.inflation,
         ln(with_pairs.h10_rate / with_pairs.fix_of_h10_date) as h10_gap,
-        cast(isodow(with_pairs.calendar_date) as smallint) as weekday,
+        cast(isodow(with_pairs.calendar_date) as smallint) as day_of_week,
         cast(rates_later.days_since_last as integer) as days_since_last,
         greatest(
             with_pairs.rates_known_at,

@@ -10,8 +10,8 @@ raw_observations as (
         _loaded_at,
         _load_id,
         nullif(trim(series), '') as series,
-        nullif(trim("date"), '') as date_raw,
-        nullif(trim("value"), '') as value_raw
+        nullif(trim(date), '') as date_raw,
+        nullif(trim(value), '') as value_raw
     from {{ source('raw', 'series_observations') }}
     {% if is_incremental() %}
         where _load_id > {{ newest('_load_id') }}
