@@ -14,6 +14,8 @@ from dagster_project.dbt_server import warm_dbt
 from lakehouse.config import LakeConfig
 from lakehouse.connection import Lake
 from lakehouse.dbt_environment import dbt_environment
+from lakehouse.landing.raw_table import ensure_raw_table
+from lakehouse.sources import load_sources
 
 PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
 SOURCE_COLUMNS = (
@@ -104,15 +106,11 @@ class Landing:
 
 @pytest.fixture(scope="session")
 def landing_in() -> Callable[[Lake], Landing]:
-    """Creates an empty `raw.reviews` in a lake, and returns a way to load rows into it."""
+    """Creates the raw tables in a lake, and returns a way to load rows into `raw.reviews`."""
 
     def create(lake: Lake) -> Landing:
-        columns = ", ".join(f'"{name}" varchar' for name in SOURCE_COLUMNS)
-        with lake.write("raw table") as write:
-            write.connection.execute(
-                f"create table lake.raw.reviews ({columns}, _file varchar not null,"
-                " _line bigint not null, _loaded_at timestamptz not null, _load_id bigint not null)"
-            )
+        for source in load_sources(PROJECT).values():
+            ensure_raw_table(lake, source)
         return Landing(lake)
 
     return create
