@@ -67,7 +67,7 @@ def build_training_set(
         TidemarkError: No labelled rows, or one side of the split would be empty.
     """
     snapshot_id = lake.snapshot_id()
-    table = _labelled_rows(lake, spec, snapshot_id=snapshot_id, now=now)
+    table = labelled_rows(lake, spec, snapshot_id=snapshot_id, now=now)
     if table.num_rows == 0:
         raise TidemarkError(
             f"{spec.name}: marts.{spec.table} has no labelled row up to {now:%Y-%m-%d %H:%M} UTC.",
@@ -152,7 +152,8 @@ def spec_columns(spec: ModelSpec) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
-def _labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime) -> "pa.Table":
+def labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime) -> "pa.Table":
+    """The rows of the spec's table whose label was known at `now`, in the order of event time."""
     columns = ", ".join(quoted(name) for name in spec_columns(spec))
     event_time, key = quoted(spec.event_time), quoted(spec.entity_key)
     return lake.table(
