@@ -22,7 +22,7 @@ from ml_assets.spec.document import ModelSpec
 _FIRST_SHARE = 0.25
 
 
-def backtest_policy(
+def backtest_policy(  # noqa: PLR0917 - typer's options
     model: Annotated[str, typer.Argument(help="The model whose history is replayed.")],
     start: Annotated[
         datetime | None,
@@ -140,9 +140,7 @@ def _gain(result: PolicyResult) -> str | None:
     return None if gain is None else f"{gain.estimate:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
 
 
-def _document(
-    results: list[PolicyResult], walks: list[Walk], *, begin: datetime
-) -> dict[str, Any]:
+def _document(results: list[PolicyResult], walks: list[Walk], *, begin: datetime) -> dict[str, Any]:
     return {
         "from": begin,
         "policies": [

@@ -57,7 +57,9 @@ class Trained:
 class Trainer:
     """Trains as of any moment of a history, each moment once."""
 
-    def __init__(self, spec: ModelSpec, history: History, *, window_days: int | None = None):
+    def __init__(
+        self, spec: ModelSpec, history: History, *, window_days: int | None = None
+    ) -> None:
         """Makes a trainer.
 
         Args:
@@ -103,9 +105,7 @@ class Trainer:
                 for name in self.spec.segments
             },
         )
-        return decide(
-            self.spec.gate, evidence, target=target_of(self.spec), seed=self.spec.seed
-        )
+        return decide(self.spec.gate, evidence, target=target_of(self.spec), seed=self.spec.seed)
 
     def _seen_by(self, champion: Trained | None, challenger: Trained) -> NDArray[np.bool_]:
         """Which known rows the champion was trained on, or nearly repeat one of those."""

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.errors import TidemarkError
-from ml_assets.policy_replay.history import History
 from ml_assets.policy_replay.policies import Policy
 from ml_assets.policy_replay.trainer import Trained, Trainer
 from ml_assets.policy_replay.watch import Watch
@@ -16,6 +15,9 @@ from ml_assets.retraining import RetrainingDecision, decide_retraining
 FIRST = "first training"
 _BASELINE_VERSION = 1
 _DAY = timedelta(days=1)
+# A model's score of a row depends on that row alone. So the days ahead are scored at once, which
+# costs as much as one day, and scored anew if another model comes.
+_AHEAD = timedelta(days=28)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def replay(policy: Policy, trainer: Trainer, *, start: datetime, gate: bool = Tr
     production = _Production(policy, trainer, gate=gate)
     for day in days:
         production.morning(day)
-        production.score(history.position(day), history.position(day + _DAY))
+        production.score(day)
     return Walk(policy.name, first, production.output[first:], tuple(production.trainings))
 
 
@@ -90,12 +92,13 @@ class _Production:
 
     def __init__(self, policy: Policy, trainer: Trainer, *, gate: bool) -> None:
         self._policy, self._trainer, self._gate = policy.retraining, trainer, gate
-        self._history: History = trainer.history
+        self._history = trainer.history
         self._champion: Trained | None = None
         self._newest: Trained | None = None
         self._watch: Watch | None = None
         self._decided: set[str] = set()
         self._last_retrained_at: datetime | None = None
+        self._scored = 0
         self.trainings: list[Training] = []
         self.output: NDArray[np.float64] = np.zeros((0, 0))
 
@@ -112,11 +115,16 @@ class _Production:
             self._last_retrained_at = now
             self._train(now, decision.reason)
 
-    def score(self, first: int, last: int) -> None:
-        """Scores the rows of a day with the model in production."""
-        if last > first and self._newest is not None:
-            model = self._newest.baseline if self._champion is None else self._champion.model
-            self.output[first:last] = model.output(self._history.table.slice(first, last - first))
+    def score(self, day: datetime) -> None:
+        """Sees to it that the rows of the day have the scores of the model in production."""
+        last = self._history.position(day + _DAY)
+        if self._newest is None or last <= self._scored:
+            return
+        first = self._history.position(day)
+        ahead = self._history.position(day + _AHEAD)
+        model = self._newest.baseline if self._champion is None else self._champion.model
+        self.output[first:ahead] = model.output(self._history.table.slice(first, ahead - first))
+        self._scored = ahead
 
     def _decision(self, now: datetime, newest: Trained) -> RetrainingDecision:
         return decide_retraining(
@@ -124,8 +132,7 @@ class _Production:
             evidence=[] if self._watch is None else self._watch.evidence(),
             last_trained_at=newest.at,
             last_decision_retrained_at=self._last_retrained_at,
-            labels_new=self._history.labelled_until(now)
-            - self._history.labelled_until(newest.at),
+            labels_new=self._history.labelled_until(now) - self._history.labelled_until(newest.at),
             labels_at_training=newest.known.num_rows,
             decided_evidence_ids=self._decided,
             now=now,
@@ -144,7 +151,6 @@ class _Production:
         self._newest = trained
         self.trainings.append(Training(now, version, promoted, reason, trained.seconds))
         if promoted:
+            self._scored = 0
             self._champion = trained
-            self._watch = Watch(
-                self._history, trained, version=version, causes=self._policy.on
-            )
+            self._watch = Watch(self._history, trained, version=version, causes=self._policy.on)

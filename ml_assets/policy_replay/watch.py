@@ -55,6 +55,8 @@ class Watch:
         self._history, self._spec = history, history.spec
         self._reference, self._version = trained.reference, version
         self._causes = causes
+        # A window is small: more threads would only wait for each other.
+        self._engine = duckdb.connect(config={"threads": 1})
         self._drift: dict[datetime, list[DriftRow]] = {}
         self._performance: dict[datetime, list[PerformanceRow]] = {}
 
@@ -126,16 +128,15 @@ class Watch:
         kind: DriftKind,
         measurement: Measurement,
     ) -> list[DriftRow]:
-        with duckdb.connect() as engine:
-            engine.register(_ROWS, table)
-            groups = count_bins(
-                engine,
-                reference.bins,
-                rows=f"from {_ROWS}",
-                parameters={"window_start": window},
-                segments=self._reference.segments,
-                window="$window_start::timestamptz",
-            )
+        self._engine.register(_ROWS, table)
+        groups = count_bins(
+            self._engine,
+            reference.bins,
+            rows=f"from {_ROWS}",
+            parameters={"window_start": window},
+            segments=self._reference.segments,
+            window="$window_start::timestamptz",
+        )
         monitors = self._spec.monitors
         return drift_rows(groups, reference, monitors, kind=kind, measurement=measurement)
 

@@ -45,11 +45,12 @@ known_before as (
         max(nsw_price) over lag_1 as price_lag_1,
         max(nsw_price) over lag_2 as price_lag_2,
         max(nsw_price) over lag_48 as price_lag_48,
-        max(nsw_price) over lag_336 as price_lag_336,
-        avg(nsw_price) over day_before as price_mean_48,
+        max(nsw_price) over lag_49 as price_lag_49,
+        nullif(avg(nsw_price) over day_before, 0) as price_mean_48,
         max(nsw_demand) over lag_1 as demand_lag_1,
         max(nsw_demand) over lag_2 as demand_lag_2,
         max(nsw_demand) over lag_48 as demand_lag_48,
+        max(nsw_demand) over lag_49 as demand_lag_49,
         max(vic_price) over lag_1 as vic_price_lag_1,
         max(vic_demand) over lag_1 as vic_demand_lag_1,
         max(transfer) over lag_1 as transfer_lag_1,
@@ -70,10 +71,10 @@ known_before as (
             order by period_start_local
             range between interval 24 hours preceding and interval 24 hours preceding
         ),
-        lag_336 as (
+        lag_49 as (
             order by period_start_local
-            range between interval 168 hours preceding
-            and interval 168 hours preceding
+            range between interval 1470 minutes preceding
+            and interval 1470 minutes preceding
         ),
         day_before as (
             order by period_start_local
@@ -93,16 +94,15 @@ features as (
             2 * hour(period_start_local) + minute(period_start_local) // 30 as smallint
         ) as half_hour,
         cast(isodow(period_start_local) as smallint) as day_of_week,
-        price_lag_1,
-        price_lag_2,
-        price_lag_48,
-        price_lag_336,
         price_mean_48,
-        price_lag_1 - price_mean_48 as price_gap_1,
-        price_lag_48 - price_mean_48 as price_gap_48,
+        price_lag_1 / price_mean_48 as price_ratio_1,
+        price_lag_48 / price_mean_48 as price_ratio_48,
+        (price_lag_1 - price_lag_2) / price_mean_48 as price_change_1,
+        (price_lag_48 - price_lag_49) / price_mean_48 as price_change_48,
         demand_lag_1,
         demand_lag_1 - demand_lag_2 as demand_change_1,
-        demand_lag_48,
+        demand_lag_48 - demand_lag_49 as demand_change_48,
+        demand_lag_1 - demand_lag_49 as demand_gap_1,
         vic_price_lag_1,
         vic_demand_lag_1,
         transfer_lag_1,
