@@ -25,7 +25,7 @@ class PolicyResult:
         policy: Its name.
         retrainings: Trainings after the first.
         promotions: Of these, how many went into production.
-        fit_seconds: Of all fittings, the first included.
+        fit_seconds: Of the fittings after the first, which every policy has.
         metric: The metric that was measured.
         value: Over all scored rows, with an interval.
         gain: Over the first of the policies, positive where better; None for that one.
@@ -81,7 +81,7 @@ def summarize(spec: ModelSpec, history: History, walks: Sequence[Walk]) -> list[
                 policy=walk.policy,
                 retrainings=max(0, len(walk.trainings) - 1),
                 promotions=sum(training.promoted for training in walk.trainings[1:]),
-                fit_seconds=sum(training.seconds for training in walk.trainings),
+                fit_seconds=sum(training.seconds for training in walk.trainings[1:]),
                 metric=metric,
                 value=intervals[metric],
                 gain=gain,

@@ -214,7 +214,7 @@ def test_results_show_cost_gain_and_the_naive_beside_them(walks: dict[str, Walk]
     assert never.retrainings == 0
     assert never.gain is None
     assert drift.retrainings == drift.promotions == len(shown[1].trainings) - 1
-    assert drift.fit_seconds > never.fit_seconds > naive.fit_seconds == 0
+    assert drift.fit_seconds > never.fit_seconds == naive.fit_seconds == 0
     assert drift.gain is not None
     assert drift.gain.low > 0
     assert drift.value.low < drift.value.estimate < drift.value.high
