@@ -73,7 +73,7 @@ def build_training_set(
         TidemarkError: No labelled rows, or one side of the split would be empty.
     """
     snapshot_id = lake.snapshot_id()
-    table = _labelled_rows(lake, spec, snapshot_id=snapshot_id, now=now)
+    table = labelled_rows(lake, spec, snapshot_id=snapshot_id, now=now)
     if table.num_rows == 0:
         raise TidemarkError(
             f"{spec.name}: marts.{spec.table} has no labelled row up to {now:%Y-%m-%d %H:%M} UTC.",
@@ -193,7 +193,8 @@ def _labelled(spec: ModelSpec) -> str:
     return f"{label} is not null and {event_time} + to_days(?) <= ?"
 
 
-def _labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime) -> "pa.Table":
+def labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime) -> "pa.Table":
+    """The rows of the spec's table whose label was known at `now`, in the order of event time."""
     columns = ", ".join(quoted(name) for name in spec_columns(spec))
     event_time, key = quoted(spec.event_time), quoted(spec.entity_key)
     return lake.table(

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from dagster_project.cli import (
+    backtest_policy,
     backup,
     check,
     data,
@@ -43,6 +44,7 @@ app.command()(plan.plan)
 app.command()(sql.sql)
 app.command()(status.status)
 app.command()(check.check)
+app.command()(backtest_policy.backtest_policy)
 app.command()(maintain.maintain)
 app.command()(backup.backup)
 app.command()(restore.restore)
