@@ -38,19 +38,24 @@ class TrainingState:
     spec_changes: str = ""
     code_changes: str = ""
 
+    def _changed(self) -> list[str]:
+        since = f"since version {self.newest_version}"
+        changed = []
+        if self.trained_spec_hash != self.spec_hash:
+            other_code = is_other_estimator_code(self.trained_spec_hash or "", self.spec_hash)
+            what = "estimator's code" if other_code else "spec"
+            changed.append(_with(f"the {what} has changed {since}", self.spec_changes))
+        if self.trained_features_version != self.features_version:
+            changed.append(_with(f"the features' code has changed {since}", self.code_changes))
+        return changed
+
     @property
     def reason_to_train(self) -> str | None:
         """Why the model must be trained, in words; None if it is up to date."""
         if self.newest_version is None:
             return UNTRAINED
-        if self.trained_spec_hash != self.spec_hash:
-            other_code = is_other_estimator_code(self.trained_spec_hash or "", self.spec_hash)
-            what = "estimator's code" if other_code else "spec"
-            reason = f"the {what} has changed since version {self.newest_version}"
-            return _with(reason, self.spec_changes)
-        if self.trained_features_version != self.features_version:
-            reason = f"the features' code has changed since version {self.newest_version}"
-            return _with(reason, self.code_changes)
+        if changed := self._changed():
+            return "; ".join(changed)
         if not self.judged:
             return (
                 f"version {self.newest_version} was not judged by the gate: its run did not finish"

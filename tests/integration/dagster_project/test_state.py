@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from dagster_project.plan import ModelState
-from dagster_project.state import read_state
+from dagster_project.state import read_state, state_without_lake
 from lakehouse.code_versions import CodeVersion
 from lakehouse.config import S3Config
 from lakehouse.finished_steps import record_finished
@@ -115,6 +115,20 @@ def test_a_landed_file_is_pending_until_the_ledger_has_it(platform, lake):
     assert (loaded.pending, loaded.newest_load) == ({"reviews": 0}, 4)
 
 
+def test_a_model_whose_sources_have_no_files_is_left_alone(platform):
+    node = {"name": "stars_features", "depends_on": {"nodes": ["source.p.raw.other"]}}
+    platform.sources["other"] = None
+    platform.manifest = {
+        "nodes": {"model.p.stars_features": node},
+        "sources": {"source.p.raw.other": {"name": "other"}},
+    }
+    _land(platform)
+    assert read_state(platform).models == ()
+    assert state_without_lake(platform).models == ()
+    platform.manifest["sources"]["source.p.raw.other"]["name"] = "reviews"
+    assert len(read_state(platform).models) == len(state_without_lake(platform).models) == 1
+
+
 def test_the_newest_build_counts(platform, lake):
     _build(lake, 1, "m0")
     _build(lake, 3, "m1")
@@ -136,7 +150,7 @@ def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, 
     with lake.write("scores") as write:
         write.connection.execute(
             "insert into lake.ml.scores_stars values"
-            " ('0', 1, '5', 5, 1, [1], 't', 'f', 1, now(), 'run')"
+            " ('0', 1, '5', 5, 1, [1], null, null, 't', 'f', 1, now(), 'run')"
         )
     assert read_state(platform).models[0].unscored == 4
     assert read_state(platform, rescore=True).models[0].unscored == 5
@@ -184,7 +198,7 @@ def test_what_a_killed_run_left_undone_shows_until_it_is_done(platform, lake, mo
     with lake.write("scores") as write:
         write.connection.execute(
             "insert into lake.ml.scores_stars values"
-            " ('0', 1, '5', 5, 1, [1], 't', 'f', ?, now(), 'run')",
+            " ('0', 1, '5', 5, 1, [1], null, null, 't', 'f', ?, now(), 'run')",
             [write.snapshot_id - 1],
         )
     assert left() == ((), (), [True], True)

@@ -24,6 +24,10 @@ def test_a_model_made_from_what_there_is_now_is_up_to_date():
             "since version 2: seed 7 -> 8",
         ),
         (
+            {"spec_hash": "s2", "features_version": "f2"},
+            "the spec has changed since version 2; the features' code has changed since version 2",
+        ),
+        (
             {"features_version": "f2", "code_changes": "mart changed"},
             "since version 2: mart changed",
         ),
