@@ -112,7 +112,8 @@ def test_a_revision_counts_from_when_it_was_seen(
     assert before == _features(lake, "true")[: len(before)]
     assert len(before) > 130
     assert lake.rows(
-        "select version_number, observed_value, is_current from lake.intermediate.int_series_versions"
+        "select version_number, observed_value, is_current"
+        " from lake.intermediate.int_series_versions"
         " where series_name = 'fix' and observed_on = '2024-05-15' order by version_number"
     ) == [(1, float(_value(rows, "15/05/2024")), False), (2, 30.0, True)]
     # The label is what the rate is taken to be now, the anchor what it was taken to be.
