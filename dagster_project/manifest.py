@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -144,19 +143,3 @@ def executable(name: str) -> str:
 
 def _last_lines(output: str) -> str:
     return "\n".join(output.strip().splitlines()[-15:])
-
-
-def sources_of(manifest: Mapping[str, Any], table: str) -> set[str]:
-    """The tables of dbt sources that the dbt model rests on, directly or not."""
-    waiting = [key for key, node in manifest["nodes"].items() if node["name"] == table]
-    found, seen = set(), set()
-    while waiting:
-        key = waiting.pop()
-        if key in seen:
-            continue
-        seen.add(key)
-        if key.startswith("source."):
-            found.add(manifest["sources"][key]["name"])
-        elif key in manifest["nodes"]:
-            waiting += manifest["nodes"][key]["depends_on"]["nodes"]
-    return found

@@ -1,10 +1,7 @@
 """Reads what a plan needs to know, from the landing zone and the lake."""
 
 from collections import Counter
-from collections.abc import Mapping
-from datetime import UTC, datetime
 
-from dagster_project.manifest import sources_of
 from dagster_project.plan import ModelState, PlatformState
 from dagster_project.platform import Platform
 from dagster_project.unfinished import (
@@ -17,10 +14,9 @@ from lakehouse.connection import Lake
 from lakehouse.landing.files import list_sources
 from lakehouse.landing.ledger import pending_files
 from ml_assets.model_versions import champion_version
-from ml_assets.scoring import count_unscored, scores_table
+from ml_assets.scoring import count_unscored
 from ml_assets.spec.document import ModelSpec
 from ml_assets.staleness import training_state
-from ml_assets.training_set import count_labelled
 
 
 def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
@@ -34,60 +30,32 @@ def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
         " order by built_at desc, snapshot_id desc limit 1"
     )
     newest_load = lake.rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0]
-    built_load = int(builds[0][0]) if builds else None
-    # Until all files are built, rows to train on may still come.
-    settled = not any(pending.values()) and built_load == newest_load
     return PlatformState(
         pending=pending,
         newest_load=int(newest_load),
-        built_load=built_load,
+        built_load=int(builds[0][0]) if builds else None,
         manifest_hash=platform.runtime.manifest_hash,
         built_manifest_hash=str(builds[0][1]) if builds else None,
         models=tuple(
-            _model_state(platform, lake, spec, rescore=rescore, settled=settled)
+            _model_state(platform, lake, spec, rescore=rescore)
             for spec in platform.good_specs.values()
-            if _may_have_rows(platform, lake, spec, pending)
         )
         if newest_load or any(pending.values())
         else (),
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
         unpublished=platform.has_models_after_scoring
-        and is_unpublished(lake, _published_models(platform)),
+        and is_unpublished(lake, list(platform.good_specs)),
     )
 
 
-def _published_models(platform: Platform) -> list[str]:
-    """The models whose scores a dbt model reads."""
-    read = {source["name"] for source in platform.manifest["sources"].values()}
-    return [name for name in platform.good_specs if scores_table(name) in read]
-
-
-def _may_have_rows(
-    platform: Platform, lake: Lake, spec: ModelSpec, pending: Mapping[str, int]
-) -> bool:
-    """Whether files of any source that the model's table rests on have landed."""
-    sources = sources_of(platform.manifest, spec.table) & set(platform.sources)
-    loaded = lake.rows("select distinct source from lake.ops.file_ledger where loaded > 0")
-    return (
-        not sources
-        or any(pending[name] for name in sources)
-        or not sources.isdisjoint(str(row[0]) for row in loaded)
-    )
-
-
-def _model_state(
-    platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool, settled: bool
-) -> ModelState:
+def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool) -> ModelState:
     champion = champion_version(lake, spec.name)
     state = training_state(lake, spec, platform.runtime.features_versions[spec.table])
-    reason = state.reason_to_train
-    if reason and settled and count_labelled(lake, spec, now=datetime.now(UTC)) == 0:
-        reason = None
     rescore = rescore or spec.scoring.rescore == "on_promotion"
     return ModelState(
         name=spec.name,
-        reason_to_train=reason,
+        reason_to_train=state.reason_to_train,
         unscored=count_unscored(lake, spec, champion.version, rescore=rescore) if champion else 0,
         unmonitored=champion is not None and is_unmonitored(lake, spec.name),
     )
