@@ -26,6 +26,8 @@ from ml_assets.model_versions import (
 from ml_assets.monitoring.reference import build_reference
 from ml_assets.provenance import Provenance
 from ml_assets.registry import Registry
+from ml_assets.search import SearchResult
+from ml_assets.search_plot import search_plot
 from ml_assets.spec.document import ModelSpec
 from ml_assets.training import fit, fit_baseline
 from ml_assets.training_set import GROUP, TrainingSet, read_training_set
@@ -42,11 +44,15 @@ class TrainedChallenger:
         version: As registered.
         train_rows: Rows fitted on (after undersampling).
         cross_validation: Over the training rows; None of classes without folds in the spec.
+        parameters: Of the algorithm, as it was fitted.
+        search: The settings tried, if the spec asks for a search.
     """
 
     version: ModelVersion
     train_rows: int
     cross_validation: CrossValidation | None
+    parameters: Mapping[str, Any]
+    search: SearchResult | None
 
 
 def train_challenger(
@@ -77,7 +83,18 @@ def train_challenger(
         folds=fitted.cross_validation.by_metric() if fitted.cross_validation else {},
     )
     registry.set_alias(spec.name, CHALLENGER, version.version)
-    return TrainedChallenger(version, fitted.rows, fitted.cross_validation)
+    if fitted.search is not None:
+        registry.log_files(
+            version.mlflow_run_id,
+            "search",
+            {
+                "trials.json": fitted.search.to_json().encode(),
+                "trials.png": search_plot(fitted.search),
+            },
+        )
+    return TrainedChallenger(
+        version, fitted.rows, fitted.cross_validation, fitted.model.parameters, fitted.search
+    )
 
 
 def _start_with_baseline(
@@ -172,7 +189,8 @@ class _Publisher:
             "algorithm": model.algorithm,
             "balancing": self.spec.balancing.method,
             "seed": self.spec.seed,
-            **self.spec.algorithm.parameters.model_dump(),
+            **({} if model.estimator is None else {"class": model.estimator.class_path}),
+            **model.parameters,
         }
 
     def _tags(self, bundle_hash: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ def confusion_plot(confusion: NDArray[np.float64], classes: Sequence[int | str])
                 fontsize=7,
                 color="white" if shares[row, column] > 0.5 else "black",
             )
-    return _png(figure)
+    return png(figure)
 
 
 def reliability_plot(bins: Sequence[ReliabilityBin]) -> bytes:
@@ -64,7 +64,7 @@ def reliability_plot(bins: Sequence[ReliabilityBin]) -> bytes:
     axes.set_ylim(0, 1)
     axes.set_title("Reliability on the hold-out", fontsize=10)
     axes.legend()
-    return _png(figure)
+    return png(figure)
 
 
 def predictions_plot(
@@ -98,7 +98,7 @@ def predictions_plot(
     axes.set_xlabel("when the prediction was made")
     axes.legend(fontsize=8)
     figure.autofmt_xdate()
-    return _png(figure)
+    return png(figure)
 
 
 def gain_plot(
@@ -123,7 +123,7 @@ def gain_plot(
     axes.set_ylabel("summed gain")
     axes.set_title(f"Absolute error of {baseline} less the challenger's: up is better", fontsize=10)
     figure.autofmt_xdate()
-    return _png(figure)
+    return png(figure)
 
 
 def errors_plot(errors: Mapping[str, NDArray[np.float64]]) -> bytes:
@@ -144,10 +144,11 @@ def errors_plot(errors: Mapping[str, NDArray[np.float64]]) -> bytes:
     axes.set_ylim(0, 1)
     axes.set_title("Errors on the hold-out", fontsize=10)
     axes.legend(fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
-def _png(figure: "Figure") -> bytes:
+def png(figure: "Figure") -> bytes:
+    """The figure as PNG bytes, small enough to show in place."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return buffer.getvalue()

@@ -110,10 +110,16 @@ class Registry:
         client.log_batch(
             mlflow_run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()]
         )
+        files = {f"{name}.png": image for name, image in plots.items()}
+        self.log_files(mlflow_run_id, "plots", files)
+
+    def log_files(self, mlflow_run_id: str, place: str, files: Mapping[str, bytes]) -> None:
+        """Adds files, by name, to a folder of a version's run."""
+        client = self._client()
         with scratch_folder(self._config.scratch_folder) as folder:
-            for name, image in plots.items():
-                (folder / f"{name}.png").write_bytes(image)
-            copy_files(folder, _path(client.get_run(mlflow_run_id), "plots"), self._config.s3)
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+            copy_files(folder, _path(client.get_run(mlflow_run_id), place), self._config.s3)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Points the alias at the version."""

@@ -27,13 +27,8 @@ def consider_retraining(
         features_version: Identity of the code of the spec's table, as it is now.
         now: The time (UTC).
     """
-    known, labels = _labels(lake, spec, now=now)
-    if labels == 0:
-        return None
-    decision = _by_staleness(lake, spec, features_version)
+    decision = open_decision(lake, spec, features_version=features_version, now=now)
     if decision is None:
-        decision = _by_evidence(lake, spec, known=known, labels=labels, now=now)
-    if _is_recorded(lake, decision, spec.name):
         return None
     with lake.write(f"retraining decision {spec.name}") as write:
         if _is_recorded(lake, decision, spec.name):
@@ -52,6 +47,19 @@ def consider_retraining(
             ],
         )
     return decision
+
+
+def open_decision(
+    lake: Lake, spec: ModelSpec, *, features_version: str, now: datetime
+) -> RetrainingDecision | None:
+    """What `consider_retraining` would decide, not recorded; None if it stands there already."""
+    known, labels = _labels(lake, spec, now=now)
+    if labels == 0:
+        return None
+    decision = _by_staleness(lake, spec, features_version)
+    if decision is None:
+        decision = _by_evidence(lake, spec, known=known, labels=labels, now=now)
+    return None if _is_recorded(lake, decision, spec.name) else decision
 
 
 def _is_recorded(lake: Lake, decision: RetrainingDecision, model: str) -> bool:

@@ -17,6 +17,7 @@ from lakehouse.scratch import scratch_folder
 from lakehouse.table_columns import add_missing_columns
 from ml_assets.artifacts import local_folder
 from ml_assets.bundle import load_bundle
+from ml_assets.feature_rows import feature_rows
 from ml_assets.model import FittedModel, expected_value
 from ml_assets.model_versions import ModelVersion
 from ml_assets.spec.document import ModelSpec
@@ -89,7 +90,7 @@ def count_unscored(lake: Lake, spec: ModelSpec, version: int, *, rescore: bool) 
     """Rows of the feature table that are waiting for a score."""
     return int(
         lake.rows(
-            f"select count(*) from lake.marts.{quoted(spec.table)} as feature"  # noqa: S608
+            f"select count(*) from {feature_rows(spec)} as feature"  # noqa: S608
             f" where {_not_scored(spec, version, rescore=rescore)}"
         )[0][0]
     )
@@ -274,8 +275,8 @@ def _unscored_query(
     columns = ", ".join(quoted(name) for name in names)
     waiting = _not_scored(spec, champion.version, rescore=rescore)
     return (
-        f"select {columns} from (from lake.marts.{quoted(spec.table)}"  # noqa: S608
-        f" at (version => {snapshot_id:d})) as feature where {waiting}"
+        f"select {columns} from {feature_rows(spec, snapshot_id=snapshot_id)} as feature"  # noqa: S608
+        f" where {waiting}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Splits that do not leak: hold-out by time, folds by group."""
+"""Splits that do not leak: hold-out by time or by chance, folds by group."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _MOST_FOLDS = 127  # what int8 holds
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The role of each row, (n,), and the cutoff between training and hold-out.
+    """The role of each row, (n,), and the cutoff: from there on no row was trained on.
 
     Roles are "train", "holdout", "excluded" and "purged". Excluded are rows from the cutoff on
     whose near-duplicate group has training rows: as hold-out they would leak, and for training they
@@ -118,6 +118,46 @@ def time_holdout_split(
             f"hold-out ({split.n_excluded} left out as near duplicates of training rows,"
             f" {split.n_purged} because their label came later).",
             hint=f"Choose another cutoff or share; times go from {_range(time)}.",
+        )
+    return split
+
+
+def chance_holdout_split(
+    event_time: NDArray[np.datetime64],
+    groups: NDArray[np.integer],
+    *,
+    holdout: float,
+    seed: int,
+) -> Split:
+    """Groups drawn by chance as hold-out until it has its share of the rows, or just more.
+
+    For rows whose times mean nothing: where they do, a model that has seen the days around a
+    row is judged too well. The cutoff is just after the newest row.
+
+    Args:
+        event_time: UTC times of the rows, (n,), none missing.
+        groups: Near-duplicate group of each row, (n,).
+        holdout: Share of the rows, above 0 and below 1.
+        seed: Of the draw.
+
+    Raises:
+        TidemarkError: A side is empty.
+
+    >>> times = np.full(4, np.datetime64("2025-01-01", "us"))
+    >>> chance_holdout_split(times, np.array([0, 0, 1, 2]), holdout=0.25, seed=7).n_holdout
+    1
+    """
+    _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
+    drawn = np.random.default_rng(seed).permutation(len(size))
+    before = np.cumsum(size[drawn]) - size[drawn]
+    held = drawn[before < holdout * len(groups)]
+    role = np.where(np.isin(group, held), HOLDOUT, TRAIN)
+    split = Split(role, event_time.astype("datetime64[us]").max() + np.timedelta64(1, "us"))
+    if not split.n_train or not split.n_holdout:
+        raise TidemarkError(
+            f"A hold-out of {holdout:.0%} leaves {split.n_train} rows for training and"
+            f" {split.n_holdout} as hold-out: there are {len(size)} groups of near duplicates.",
+            hint="Needed: two groups or more, and a share that leaves some on either side.",
         )
     return split
 

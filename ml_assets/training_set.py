@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lakehouse.code_versions import CodeVersion, record_versions
 from lakehouse.connection import Lake
 from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
 from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.scratch import scratch_folder
 from ml_assets.artifacts import is_published, publish_folder
+from ml_assets.feature_rows import feature_rows
 from ml_assets.near_duplicates import near_duplicate_groups
 from ml_assets.provenance import Provenance
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
-from ml_assets.split import Split, time_holdout_split
+from ml_assets.split import Split, chance_holdout_split, time_holdout_split
+from ml_assets.trained_specs import record_spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +43,8 @@ class TrainingSet:
         train_rows, holdout_rows: Rows by role.
         excluded_rows: Hold-out rows left out because a near-duplicate is in the training rows.
         purged_rows: Training rows left out because their label was not known at the cutoff.
-        cutoff: First event time of the hold-out (UTC).
+        cutoff: First event time that was not trained on (UTC): that of the hold-out, or just
+            after the newest row where the hold-out was drawn by chance.
     """
 
     model: str
@@ -94,7 +98,7 @@ def build_training_set(
         excluded_rows=split.n_excluded,
         purged_rows=split.n_purged,
     )
-    _record(lake, built, columns=table.column_names, now=now, run_id=provenance.run_id)
+    _record(lake, built, spec, provenance, columns=table.column_names, now=now)
     return built
 
 
@@ -107,7 +111,7 @@ def count_labelled(lake: Lake, spec: ModelSpec, *, now: datetime) -> int:
     ):
         return 0
     rows = lake.rows(
-        f"select count(*) from lake.marts.{quoted(spec.table)} where {_labelled(spec)}",  # noqa: S608
+        f"select count(*) from {feature_rows(spec)} where {_labelled(spec)}",  # noqa: S608
         [spec.label.delay_days, now],
     )
     return int(rows[0][0])
@@ -129,6 +133,9 @@ def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.in
             )
         ]
         groups = near_duplicate_groups(texts, similarity=near.similarity, seed=spec.seed)
+    if spec.split.by == "chance":
+        share, seed = spec.split.holdout, spec.seed
+        return chance_holdout_split(event_time, groups, holdout=share, seed=seed), groups
     split = time_holdout_split(
         event_time,
         groups,
@@ -172,6 +179,7 @@ def spec_columns(spec: ModelSpec) -> list[str]:
         *spec.features.categorical,
         *spec.features.numeric,
         *spec.segments,
+        *spec.rows,
         *((spec.forecast.anchor,) if spec.forecast else ()),
         *((spec.intervals.scale,) if spec.intervals.scale else ()),
         *(spec.split.near_duplicates.columns if spec.split.near_duplicates else ()),
@@ -189,7 +197,7 @@ def _labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: dateti
     columns = ", ".join(quoted(name) for name in spec_columns(spec))
     event_time, key = quoted(spec.event_time), quoted(spec.entity_key)
     return lake.table(
-        f"select {columns} from lake.marts.{quoted(spec.table)} at (version => {snapshot_id:d})"  # noqa: S608
+        f"select {columns} from {feature_rows(spec, snapshot_id=snapshot_id)}"  # noqa: S608
         f" where {_labelled(spec)}"
         f" order by {event_time}, {key}",
         [spec.label.delay_days, now],
@@ -208,8 +216,15 @@ def _write(table: "pa.Table", split: Split, groups: NDArray[np.int64], file: Pat
 
 
 def _record(
-    lake: Lake, built: TrainingSet, *, columns: list[str], now: datetime, run_id: str
+    lake: Lake,
+    built: TrainingSet,
+    spec: ModelSpec,
+    provenance: Provenance,
+    *,
+    columns: list[str],
+    now: datetime,
 ) -> None:
+    code = CodeVersion(provenance.features_version, provenance.features_parts)
     values: list[Any] = [
         built.model,
         built.training_set_hash,
@@ -224,7 +239,7 @@ def _record(
         built.excluded_rows,
         json.dumps(columns),
         now,
-        run_id,
+        provenance.run_id,
         built.purged_rows,
     ]
     with lake.write(f"training set {built.model}") as write:
@@ -238,6 +253,9 @@ def _record(
             f"insert into lake.ml.training_sets values ({', '.join('?' * len(values))})",  # noqa: S608
             values,
         )
+        record_spec(write.connection, spec, now=now)
+        if code.parts:
+            record_versions(write.connection, [code], now=now)
 
 
 def _utc(moment: np.datetime64) -> datetime:

@@ -14,11 +14,14 @@ from dagster_project.cli import (
     doctor,
     lifecycle,
     maintain,
+    new,
     plan,
+    pull,
     restore,
     run,
     sql,
     status,
+    webhook,
 )
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
@@ -32,7 +35,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.add_typer(new.app, name="new")
 app.command()(data.land)
+app.command()(pull.pull)
 app.command()(run.run)
 app.command()(plan.plan)
 app.command()(sql.sql)
@@ -42,6 +47,7 @@ app.command()(maintain.maintain)
 app.command()(backup.backup)
 app.command()(restore.restore)
 app.command()(doctor.doctor)
+app.command()(webhook.webhook)
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(demo.demo)

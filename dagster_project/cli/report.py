@@ -3,6 +3,7 @@
 from typing import Any
 
 from dagster_project.cli.output import console, print_table, shown
+from dagster_project.lineage import sources_of
 from dagster_project.platform import Platform
 from lakehouse.quoting import quote_identifier
 from ml_assets.metrics import METRICS
@@ -85,24 +86,9 @@ def _scored(platform: Platform, source: str) -> int | None:
             f" from lake.ml.{quote_identifier(scores_table(spec.name))}"
         )[0][0]
         for spec in platform.good_specs.values()
-        if source in _sources_of(manifest, spec.table)
+        if source in sources_of(manifest, spec.table)
     ]
     return max(counts) if counts else None
-
-
-def _sources_of(manifest: dict[str, Any], table: str) -> set[str]:
-    waiting = [key for key, node in manifest["nodes"].items() if node["name"] == table]
-    found, seen = set(), set()
-    while waiting:
-        key = waiting.pop()
-        if key in seen:
-            continue
-        seen.add(key)
-        if key.startswith("source."):
-            found.add(manifest["sources"][key]["name"])
-        elif key in manifest["nodes"]:
-            waiting += manifest["nodes"][key]["depends_on"]["nodes"]
-    return found
 
 
 def _model(platform: Platform, name: str) -> dict[str, Any]:

@@ -19,8 +19,13 @@ from ml_assets.evaluation_plots import (
 from ml_assets.folds import CrossValidation
 from ml_assets.gate import Verdict
 from ml_assets.labels import target_of
-from ml_assets.metrics import Metrics, classification_metrics
+from ml_assets.metrics import Metrics, classification_metrics, metric_direction
+from ml_assets.search import SearchResult
+from ml_assets.search_plot import search_plot
 from ml_assets.spec.document import ModelSpec
+
+# Of a long search, the best are looked at; MLflow has them all.
+_SHOWN_TRIALS = 50
 
 
 def image(title: str, png: bytes) -> dg.MetadataValue[Any]:
@@ -108,6 +113,32 @@ def verdict_metadata(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def search_metadata(search: SearchResult) -> dict[str, Any]:
+    """The trials of a search, the best first, those without a result last, and their plot."""
+    direction = -1.0 if metric_direction(search.metric) == "higher" else 1.0
+    complete = [trial for trial in search.trials if trial.state == "complete"]
+    ranked = sorted(complete, key=lambda trial: (direction * trial.mean, trial.number))
+    ranked += [trial for trial in search.trials if trial.state != "complete"]
+    names = list(dict.fromkeys(name for trial in search.trials for name in trial.parameters))
+    lines = [
+        f"| trial | {search.metric} | " + " | ".join(names) + " | seconds | |",
+        "|---" * (len(names) + 4) + "|",
+    ]
+    for trial in ranked[:_SHOWN_TRIALS]:
+        value = f"{trial.mean:.4f}" if trial.state == "complete" else trial.state
+        cells = [_shown(trial.parameters.get(name, "")) for name in names]
+        error = trial.error.replace("|", "\\|").replace("\n", " ")
+        lines.append(
+            f"| {trial.number} | {value} | {' | '.join(cells)} | {trial.seconds:.1f} | {error} |"
+        )
+    return {
+        "search_trials": len(search.trials),
+        "search_failed_trials": sum(trial.state == "failed" for trial in search.trials),
+        "search": dg.MetadataValue.md("\n".join(lines)),
+        "plot_search": image("search", search_plot(search)),
+    }
+
+
 def evaluation_plots(spec: ModelSpec, evaluation: Evaluation) -> dict[str, bytes]:
     """The challenger's plots by name: confusion and reliability, or predictions and errors."""
     label, output = evaluation.label, evaluation.subjects["challenger"].output
@@ -158,3 +189,7 @@ def _balancing_table(spec: ModelSpec, evaluation: Evaluation) -> str:
         for ours, theirs in zip(balanced.per_class, plain.per_class, strict=True)
     ]
     return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -19,6 +19,7 @@ from ml_assets.assets.metadata import (
     folds_metadata,
     image,
     intervals_metadata,
+    search_metadata,
     verdict_metadata,
 )
 from ml_assets.challenger import train_challenger
@@ -34,6 +35,8 @@ from ml_assets.training_set import (
     newest_training_set,
 )
 from ml_assets.training_set_check import leakage
+
+_LIGHTGBM = ("lightgbm", "quantile")
 
 
 def training_set_asset(
@@ -112,7 +115,7 @@ def challenger_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         key=keys.challenger,
         deps=[keys.training_set],
         group_name=spec.name,
-        kinds={"mlflow", "lightgbm" if spec.algorithm.name == "lightgbm" else "scikitlearn"},
+        kinds={"mlflow", "lightgbm" if spec.algorithm.name in _LIGHTGBM else "scikitlearn"},
         description=f"A new version, fitted by `{spec.algorithm.name}` on the training rows.",
     )
     def challenger(
@@ -141,9 +144,12 @@ def challenger_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
             "bundle_hash": version.bundle_hash,
             "mlflow_run_id": version.mlflow_run_id,
             "git_revision": version.git_revision,
+            "parameters": dg.MetadataValue.json(dict(trained.parameters)),
         }
         if trained.cross_validation:
             metadata |= folds_metadata(trained.cross_validation)
+        if trained.search:
+            metadata |= search_metadata(trained.search)
         return dg.MaterializeResult(metadata=metadata)
 
     return challenger

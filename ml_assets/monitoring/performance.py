@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
 from ml_assets.bootstrap import Interval, bootstrap_metrics
+from ml_assets.feature_rows import feature_rows
 from ml_assets.labels import labels_of, target_of
 from ml_assets.metrics import metric_direction
 from ml_assets.monitoring.distributions import ALL, ModelReference
@@ -233,7 +234,7 @@ def _labelled_scores(
     return MonitoredRows(
         f"select {names}, {outputs}"  # noqa: S608 - quoted names, bound values
         f" from lake.ml.{quoted(scores_table(spec.name))} as score"
-        f" join lake.marts.{quoted(spec.table)} as feature"
+        f" join {feature_rows(spec)} as feature"
         f" on score.entity_key = feature.{quoted(spec.entity_key)}::varchar"
         f" where score.model_version = $version and {event_time} >= $cutoff"
         f" and feature.{quoted(spec.label.column)} is not null"

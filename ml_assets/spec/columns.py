@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lakehouse.declaration.errors import FieldPath, SpecError, SpecSource, nearest_of
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.errors import FieldPath, SpecError, SpecSource, nearest_of
 
 TypeClass = Literal["text", "whole", "number", "boolean", "time", "other"]
 
@@ -96,6 +96,9 @@ def _uses(spec: ModelSpec) -> Iterator[_Use]:
     yield _Use(("entity_key",), spec.entity_key, ("text", "whole"))
     yield _Use(("event_time",), spec.event_time, ("time",))
     yield _Use(("label", "column"), spec.label.column, _label_types(spec))
+    for column, values in spec.rows.items():
+        whole = all(isinstance(value, int) for value in values)
+        yield _Use(("rows", column), column, ("whole",) if whole else ("text",))
     if spec.forecast is not None:
         yield _Use(("forecast", "anchor"), spec.forecast.anchor, ("whole", "number"))
     if spec.intervals.scale is not None:

@@ -8,8 +8,10 @@ import pytest
 
 from dagster_project.plan import ModelState
 from dagster_project.state import read_state
+from lakehouse.code_versions import CodeVersion
 from lakehouse.config import S3Config
 from lakehouse.finished_steps import record_finished
+from lakehouse.sources import Source
 from ml_assets.gate import Verdict
 from ml_assets.model_versions import ModelVersion, record_decision, record_version
 from ml_assets.scoring import ensure_scores_table
@@ -45,11 +47,13 @@ def platform(lake, tmp_path, model_spec):
     return SimpleNamespace(
         lake=lambda: lake,
         settings=SimpleNamespace(landing_path=str(landing), s3_access=S3Config()),
-        sources={"reviews": None},
+        sources={"reviews": Source(name="reviews", columns=("text",))},
         accounted_sources=("reviews",),
         has_models_after_scoring=True,
+        manifest={"nodes": {}},
         runtime=SimpleNamespace(
-            manifest_hash="m1", features_versions={"stars_features": "features-1"}
+            manifest_hash="m1",
+            code={"stars_features": CodeVersion("features-1", {"model stars_features": "1"})},
         ),
         good_specs={"stars": model_spec},
     )

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lakehouse.errors import TidemarkError
-from ml_assets.split import group_k_folds, time_holdout_split
+from ml_assets.split import chance_holdout_split, group_k_folds, time_holdout_split
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2025-01-01", "us")
@@ -113,6 +113,28 @@ def test_a_missing_time_is_refused():
     times = np.append(_times([0, 1]), np.datetime64("NaT"))
     with pytest.raises(TidemarkError, match="1 of them missing"):
         time_holdout_split(times, np.arange(3), holdout=0.5)
+
+
+@given(_rows(), st.floats(0.01, 0.99), st.integers(0, 50))
+def test_a_hold_out_by_chance_divides_no_group_and_has_its_share(rows, share, seed):
+    days, groups = rows
+    try:
+        split = chance_holdout_split(_times(days), groups, holdout=share, seed=seed)
+    except TidemarkError:
+        assume(False)
+
+    assert set(groups[split.train]).isdisjoint(groups[split.holdout])
+    assert split.n_train + split.n_holdout == len(days)
+    largest = np.unique(groups, return_counts=True)[1].max()
+    assert share * len(days) <= split.n_holdout < share * len(days) + largest
+    assert (_times(days) < split.cutoff).all()
+    again = chance_holdout_split(_times(days), groups, holdout=share, seed=seed)
+    assert (again.role == split.role).all()
+
+
+def test_one_group_cannot_be_held_out_by_chance():
+    with pytest.raises(TidemarkError, match="there are 1 groups of near duplicates"):
+        chance_holdout_split(_times([0, 0]), np.array([3, 3]), holdout=0.5, seed=7)
 
 
 @given(_rows(), st.integers(2, 6), st.integers(0, 50))

@@ -1,7 +1,7 @@
 import pytest
 
-from ml_assets.spec.errors import Mark
-from ml_assets.spec.yaml_text import read_yaml
+from lakehouse.declaration.errors import Mark
+from lakehouse.declaration.yaml_text import read_yaml
 
 
 @pytest.mark.parametrize(

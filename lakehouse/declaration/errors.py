@@ -1,4 +1,4 @@
-"""Errors of a model spec that name the file, the line and what would be right."""
+"""Errors of a declaration that name the file, the line and what would be right."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ FieldPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class SpecError:
-    """One thing wrong in a spec file.
+    """One thing wrong in a declaration: a model spec or a source.
 
     Attributes:
-        file: The spec file, as its folder was given.
+        file: The file, as its folder was given.
         line: Line of the value or key at fault, from 1.
         column: Column of it, from 1.
         field: Dotted path of the field; empty for the file as a whole.
@@ -58,10 +58,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class SpecSource:
-    """Where each value and key of a spec file stands, to point errors at.
+    """Where each value and key of a file stands, to point errors at.
 
     Attributes:
-        file: The spec file, as its folder was given.
+        file: The file, as its folder was given.
         values: Place of the value at each path; `()` is the whole file.
         keys: Place of the key at each path.
     """

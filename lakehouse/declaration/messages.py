@@ -1,14 +1,15 @@
-"""Pydantic's validation errors as spec errors, in the words of the person who wrote the file."""
+"""Pydantic's validation errors in the words of the person who wrote the file."""
 
 import re
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ml_assets.spec.document import CONTRADICTIONS, ModelSpec
-from ml_assets.spec.errors import FieldPath, SpecError, SpecSource, nearest_of
+from lakehouse.declaration.contradiction import CONTRADICTIONS
+from lakehouse.declaration.errors import FieldPath, SpecError, SpecSource, nearest_of
 
 _KINDS = {
     "int_type": "a whole number",
@@ -21,7 +22,6 @@ _KINDS = {
     "finite_number": "a finite number",
     "bool_type": "true or false",
 }
-_ALTERNATIVES: dict[FieldPath, str] = {("monitors", "features"): ", or a list of features"}
 _LIMITS = {
     "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
@@ -35,7 +35,29 @@ _LIMITS = {
 }
 
 
-def spec_errors(error: ValidationError, data: Any, source: SpecSource) -> Iterator[SpecError]:
+T_co = TypeVar("T_co", bound=BaseModel, covariant=True)
+
+
+@dataclass(frozen=True)
+class Language(Generic[T_co]):
+    """A kind of declaration.
+
+    Attributes:
+        model: What a file declares.
+        title: What that is called, with its article.
+        example: A first field, for files that have none.
+        alternatives: What may stand beside the values of a list of choices, by field.
+    """
+
+    model: type[T_co]
+    title: str
+    example: str
+    alternatives: Mapping[FieldPath, str] = field(default_factory=dict)
+
+
+def spec_errors(
+    error: ValidationError, data: Any, source: SpecSource, language: Language[BaseModel]
+) -> Iterator[SpecError]:
     """Each validation error at its place in the file, with the allowed values and the nearest."""
     details = error.errors(include_url=False)
     lists_with_faults = {detail["loc"][:-1] for detail in details}
@@ -53,28 +75,37 @@ def spec_errors(error: ValidationError, data: Any, source: SpecSource) -> Iterat
                     nearest=found.nearest,
                 )
         else:
-            yield _spec_error(detail, data, source)
+            yield _spec_error(detail, data, source, language)
 
 
-def _spec_error(detail: ErrorDetails, data: Any, source: SpecSource) -> SpecError:
+def _spec_error(
+    detail: ErrorDetails, data: Any, source: SpecSource, language: Language[BaseModel]
+) -> SpecError:
     path = path_in(data, detail["loc"])
+    context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown_field(path, detail["loc"], source)
+            return _unknown_field(path, detail["loc"], source, language.model)
         case "missing":
             return source.error(path, f"'{path[-1]}' is required.", at_key=True)
         case "union_tag_not_found":
-            return source.error((*path, "name"), "'name' is required.", at_key=True)
+            tag = context["discriminator"].strip("'")
+            return source.error((*path, tag), f"'{tag}' is required.", at_key=True)
         case "union_tag_invalid":
-            options, value = detail["ctx"]["expected_tags"], detail["input"]["name"]
-            return _not_an_option((*path, "name"), value, options, source)
+            tag = context["discriminator"].strip("'")
+            path, value = (*path, tag), detail["input"][tag]
+            return _not_an_option(path, value, context["expected_tags"], source)
         case "literal_error":
-            return _not_an_option(path, detail["input"], detail["ctx"]["expected"], source)
+            beside = language.alternatives.get(path, "")
+            return _not_an_option(path, detail["input"], context["expected"], source, beside)
     return _unfit(path, detail, source)
 
 
-def _unknown_field(path: FieldPath, loc: tuple[int | str, ...], source: SpecSource) -> SpecError:
-    fields = sorted(_section_at(loc[:-1]).model_fields)
+def _unknown_field(
+    path: FieldPath, loc: tuple[int | str, ...], source: SpecSource, model: type[BaseModel]
+) -> SpecError:
+    section = _section_at(loc[:-1], model)
+    fields = sorted(item.alias or name for name, item in section.model_fields.items())
     given = {inner[-1] for inner in source.keys if inner[:-1] == path[:-1]}
     return source.error(
         path,
@@ -87,13 +118,15 @@ def _unknown_field(path: FieldPath, loc: tuple[int | str, ...], source: SpecSour
     )
 
 
-def _not_an_option(path: FieldPath, value: Any, expected: str, source: SpecSource) -> SpecError:
+def _not_an_option(
+    path: FieldPath, value: Any, expected: str, source: SpecSource, beside: str = ""
+) -> SpecError:
     options = re.findall(r"'([^']*)'", expected)
     return source.error(
         path,
         f"{_shown(value)} is not allowed.",
         value=value,
-        allowed=", ".join(sorted(options)) + _ALTERNATIVES.get(path, ""),
+        allowed=", ".join(sorted(options)) + beside,
         nearest=nearest_of(value, options),
     )
 
@@ -130,20 +163,28 @@ def path_in(data: Any, loc: tuple[int | str, ...]) -> FieldPath:
     return tuple(path)
 
 
-def _section_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
+def _section_at(loc: tuple[int | str, ...], model: type[BaseModel]) -> type[BaseModel]:
     """The section that pydantic's location leads to."""
-    candidates: list[type[BaseModel]] = [ModelSpec]
+    candidates: list[type[BaseModel]] = [model]
     for part in loc:
         if len(candidates) > 1:
             # After a field with several kinds of section, the location names the kind by its tag.
-            candidates = [
-                section
-                for section in candidates
-                if part in get_args(section.model_fields["name"].annotation)
-            ]
+            candidates = [section for section in candidates if part in _tags(section)]
         elif isinstance(part, str):
-            candidates = list(_sections_in(candidates[0].model_fields[part].annotation))
+            by_name = {
+                field.alias or name: field for name, field in candidates[0].model_fields.items()
+            }
+            if part in by_name:
+                inner = list(_sections_in(by_name[part].annotation))
+                # None below a map's key that happens to be a field's name.
+                candidates = inner or candidates
     return candidates[0]
+
+
+def _tags(section: type[BaseModel]) -> set[Any]:
+    """The values of the field that tells the section from others in its place."""
+    tagged = (section.model_fields.get(name) for name in ("name", "kind"))
+    return {value for item in tagged if item for value in get_args(item.annotation)}
 
 
 def _sections_in(annotation: Any) -> Iterator[type[BaseModel]]:

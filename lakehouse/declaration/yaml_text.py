@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ml_assets.spec.errors import FieldPath, Mark, SpecError, SpecSource, dotted
+from lakehouse.declaration.errors import FieldPath, Mark, SpecError, SpecSource, dotted
 
 _TAG = "tag:yaml.org,2002:"
 # Name, pattern, possible first characters; the first rule that matches wins. 18 digits stay inside
