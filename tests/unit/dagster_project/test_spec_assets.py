@@ -8,7 +8,8 @@ import pytest
 from dagster_project.component import ModelSpecs
 from dagster_project.spec_assets import spec_assets
 from lakehouse.declaration.errors import SpecError
-from ml_assets.spec.loading import BrokenSpec, parse_spec
+from lakehouse.declaration.folder import BrokenSpec
+from ml_assets.spec.loading import parse_spec
 
 _SPEC = """
 name: stars
