@@ -64,13 +64,19 @@ def training_set_asset(
     )
     def training_set(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         lake = runtime.open_lake()
         now = datetime.now(UTC)
         if count_labelled(lake, spec, now=now) == 0:
             reason = f"marts.{spec.table} has no labelled row yet: there is nothing to train on."
             context.log.info(f"{spec.name}: skipped: {reason}")
             context.log_event(dg.AssetObservation(keys.training_set, metadata={"skipped": reason}))
+            yield dg.AssetCheckResult(
+                asset_key=keys.training_set,
+                check_name="no_leakage",
+                passed=True,
+                description=reason,
+            )
             return
         built = build_training_set(
             lake,

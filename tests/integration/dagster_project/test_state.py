@@ -50,7 +50,7 @@ def platform(lake, tmp_path, model_spec):
         sources={"reviews": Source(name="reviews", columns=("text",))},
         accounted_sources=("reviews",),
         has_models_after_scoring=True,
-        manifest={"nodes": {}},
+        manifest={"nodes": {}, "sources": {"source.p.ml.scores_stars": {"name": "scores_stars"}}},
         runtime=SimpleNamespace(
             manifest_hash="m1",
             code={"stars_features": CodeVersion("features-1", {"model stars_features": "1"})},
@@ -117,7 +117,7 @@ def test_a_landed_file_is_pending_until_the_ledger_has_it(platform, lake):
 
 def test_a_model_whose_sources_have_no_files_is_left_alone(platform):
     node = {"name": "stars_features", "depends_on": {"nodes": ["source.p.raw.other"]}}
-    platform.sources["other"] = None
+    platform.sources["other"] = Source(name="other", columns=("text",))
     platform.manifest = {
         "nodes": {"model.p.stars_features": node},
         "sources": {"source.p.raw.other": {"name": "other"}},
@@ -171,7 +171,10 @@ def test_what_a_killed_run_left_undone_shows_until_it_is_done(platform, lake, mo
             record_finished(lake, step, subject, snapshot_id=lake.snapshot_id(), run_id="run")
 
     with lake.write("features") as write:
-        write.connection.execute("create table lake.marts.stars_features (entity_id varchar)")
+        write.connection.execute(
+            "create table lake.marts.stars_features"
+            " (entity_id varchar, happened_at timestamptz, stars integer)"
+        )
     _load(lake, _land(platform), 1)
     assert left() == (("reviews",), (), [False], False)
     with lake.write("profile") as write:
@@ -215,7 +218,10 @@ def test_a_retraining_that_was_decided_and_did_not_finish_is_asked_for_again(
             )
 
     with lake.write("features") as write:
-        write.connection.execute("create table lake.marts.stars_features (entity_id varchar)")
+        write.connection.execute(
+            "create table lake.marts.stars_features"
+            " (entity_id varchar, happened_at timestamptz, stars integer)"
+        )
     _load(lake, _land(platform), 1)
     _train(lake, model_spec, 2, promoted=True)
     decide(NOW - timedelta(hours=1), retrain=True, evidence='["drift"]')
