@@ -20,12 +20,14 @@ from lakehouse.connection import Lake, open_lake
 from lakehouse.landing.raw_table import ensure_raw_table
 from lakehouse.sources import Source, load_sources
 from lakehouse.tables import create_tables
+from ml_assets.extraction.table import ensure_extractions_table
 from ml_assets.registry import Registry
 from ml_assets.runtime import Runtime
 from ml_assets.scoring import ensure_scores_table
 from ml_assets.spec.columns import check_columns, manifest_columns, manifest_tables
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.loading import BrokenSpec, SpecFolder, load_specs
+from ml_assets.spec.extraction import ExtractionSpec
+from ml_assets.spec.loading import BrokenSpec, Spec, SpecFolder, load_specs
 from sensors.context import SensorContext
 
 
@@ -62,10 +64,13 @@ class Platform:
         return load_specs(self.settings.specs)
 
     @cached_property
-    def _checked_specs(self) -> tuple[dict[str, ModelSpec], tuple[BrokenSpec, ...]]:
+    def _checked_specs(self) -> tuple[dict[str, Spec], tuple[BrokenSpec, ...]]:
         """The specs that fit the dbt project, and the broken ones with their errors."""
-        good, broken = {}, list(self.specs.broken)
-        for name, spec in self.specs.specs.items():
+        good: dict[str, Spec] = {}
+        broken = list(self.specs.broken)
+        declared: list[tuple[str, Spec]] = [*self.specs.specs.items()]
+        declared += self.specs.extractions.items()
+        for name, spec in declared:
             source = self.specs.sources[name]
             errors = check_columns(
                 spec,
@@ -81,8 +86,15 @@ class Platform:
 
     @property
     def good_specs(self) -> dict[str, ModelSpec]:
-        """The specs, by name, that fit the dbt project."""
-        return self._checked_specs[0]
+        """The models' specs, by name, that fit the dbt project."""
+        good = self._checked_specs[0].items()
+        return {name: spec for name, spec in good if isinstance(spec, ModelSpec)}
+
+    @property
+    def extractions(self) -> dict[str, ExtractionSpec]:
+        """The extractions' specs, by name, that fit the dbt project."""
+        good = self._checked_specs[0].items()
+        return {name: spec for name, spec in good if isinstance(spec, ExtractionSpec)}
 
     @property
     def broken_specs(self) -> tuple[BrokenSpec, ...]:
@@ -101,6 +113,8 @@ class Platform:
             ensure_raw_table(lake, source)
         for name in self.specs.specs:
             ensure_scores_table(lake, name)
+        for name in self.specs.extractions:
+            ensure_extractions_table(lake, name)
         return lake
 
     def registry(self) -> Registry:
@@ -144,6 +158,7 @@ class Platform:
             landing_queue=settings.landing_queue,
             sources=self.sources,
             specs=self.good_specs,
+            extractions=self.extractions,
             features_versions=self.runtime.features_versions,
             ingest_job=INGEST_JOB,
             retrain_job=retrain_job_name,

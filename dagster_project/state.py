@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from dagster_project.plan import ModelState, PlatformState
+from dagster_project.plan import ExtractionState, ModelState, PlatformState
 from dagster_project.platform import Platform
 from dagster_project.unfinished import (
     is_unmonitored,
@@ -13,9 +13,12 @@ from dagster_project.unfinished import (
 from lakehouse.connection import Lake
 from lakehouse.landing.files import list_sources
 from lakehouse.landing.ledger import pending_files
+from ml_assets.extraction.table import count_waiting, extractions_table
+from ml_assets.extraction.versions import extractor_state
 from ml_assets.model_versions import champion_version
 from ml_assets.scoring import count_unscored
 from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.extraction import ExtractionSpec
 from ml_assets.staleness import training_state
 
 
@@ -45,7 +48,28 @@ def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
         unpublished=platform.has_models_after_scoring
-        and is_unpublished(lake, list(platform.good_specs)),
+        and is_unpublished(lake, list(platform.good_specs), list(platform.extractions)),
+        extractions=tuple(
+            _extraction_state(platform, lake, spec, rescore=rescore)
+            for spec in platform.extractions.values()
+        )
+        if newest_load or any(pending.values())
+        else (),
+    )
+
+
+def _extraction_state(
+    platform: Platform, lake: Lake, spec: ExtractionSpec, *, rescore: bool
+) -> ExtractionState:
+    champion = champion_version(lake, spec.name)
+    rescore = rescore or spec.scoring.rescore == "on_promotion"
+    state = extractor_state(lake, spec, platform.runtime.features_versions[spec.table])
+    return ExtractionState(
+        name=spec.name,
+        outdated=state.reason_to_run,
+        waiting=count_waiting(lake, spec, champion.version, rescore=rescore) if champion else 0,
+        unmonitored=champion is not None
+        and is_unmonitored(lake, spec.name, table=extractions_table(spec.name)),
     )
 
 

@@ -11,11 +11,17 @@ def check(json: JsonOption = False) -> None:
     _ = platform.settings.server  # starts the embedded Postgres, or asks one's own
     errors = [error.render() for broken in platform.broken_specs for error in broken.errors]
     if json:
-        print_json({"models": list(platform.good_specs), "errors": errors})
+        print_json(
+            {
+                "models": list(platform.good_specs),
+                "extractions": list(platform.extractions),
+                "errors": errors,
+            }
+        )
     else:
         for error in errors:
             console.print(error, markup=False, highlight=False)
-        names = ", ".join(platform.good_specs) or "none"
+        names = ", ".join([*platform.good_specs, *platform.extractions]) or "none"
         console.print(
             f"sources: {', '.join(platform.sources) or 'none'}; models without errors: {names}",
             highlight=False,

@@ -124,4 +124,3 @@ def _joined(columns: Sequence[Texts]) -> list[str | None]:
 
 def _chained(found: tuple[list[FieldMention], ...]) -> list[FieldMention]:
     return [one for mentions in found for one in mentions]
-

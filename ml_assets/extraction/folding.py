@@ -23,8 +23,8 @@ def folded(text: str, *, case: bool, accents: bool) -> str:
 def _folded(character: str, case: bool, accents: bool) -> str:  # noqa: FBT001 - cached by position
     found = character
     if accents:
-        base, *marks = unicodedata.normalize("NFD", character)
+        parted = unicodedata.normalize("NFD", character)
         # A syllable of Hangul falls into letters, not into a letter and its accents.
-        found = base if all(map(unicodedata.combining, marks)) else found
+        found = parted[0] if all(map(unicodedata.combining, parted[1:])) else found
     lowered = found.lower() if case else found
     return lowered if len(lowered) == 1 else found

@@ -15,7 +15,7 @@ from ml_assets.extraction.mention import Mention
 from ml_assets.spec.extraction_sections import KeyPhrases
 
 # A word, its inner apostrophes and hyphens included, or a mark that parts phrases.
-_TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]")
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*|[^\w\s]")
 Span = tuple[int, int]
 
 

@@ -50,7 +50,9 @@ class PatternMatcher:
             self.unread += 1
             return None
         parts = tuple(
-            (name, found) for name, index in self._parts if (found := match.group(index)) is not None
+            (name, found)
+            for name, index in self._parts
+            if (found := match.group(index)) is not None
         )
         return Mention(value, start, end, number, parts)
 

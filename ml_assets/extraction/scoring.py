@@ -131,9 +131,7 @@ def extract_task(task: Task) -> TaskResult:
     import pyarrow.parquet as pq
 
     parameters = task.parameters
-    extractor = load_extractor(
-        Path(parameters["bundle"]), expected_hash=parameters["bundle_hash"]
-    )
+    extractor = load_extractor(Path(parameters["bundle"]), expected_hash=parameters["bundle_hash"])
     output = Path(task.output_prefix) / f"part-{task.task_id}.parquet"
     output.parent.mkdir(parents=True, exist_ok=True)
     rows, mentions, schema = 0, 0, extractions_schema()

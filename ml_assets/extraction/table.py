@@ -109,9 +109,7 @@ def mentions_array(
         [one.mention.parts for _, one in flat],
     ]
     fields = _mention_fields()
-    arrays = [
-        pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)
-    ]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)]
     offsets = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int32)
     return pa.ListArray.from_arrays(
         pa.array(offsets), pa.StructArray.from_arrays(arrays, fields=fields)

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.errors import FieldPath, SpecError, SpecSource
+from ml_assets.spec.extraction import ExtractionSpec
 from ml_assets.spec.messages import path_in, spec_errors
 from ml_assets.spec.yaml_text import read_yaml
 
 _SUFFIXES = (".yaml", ".yml")
+Spec = ModelSpec | ExtractionSpec
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ParsedSpec:
         errors: All errors of the file, in its order.
     """
 
-    spec: ModelSpec | None
+    spec: Spec | None
     declared_name: str | None
     source: SpecSource
     errors: tuple[SpecError, ...]
@@ -46,12 +48,13 @@ class BrokenSpec:
 
 @dataclass(frozen=True)
 class SpecFolder:
-    """The specs of a folder by model name, where they stand, and the broken ones.
+    """The specs of a folder by name, where they stand, and the broken ones.
 
-    A name is in `specs` or belongs to one of `broken`, never to both.
+    A name is in `specs` (models), in `extractions`, or belongs to one of `broken`, never to two.
     """
 
     specs: dict[str, ModelSpec]
+    extractions: dict[str, ExtractionSpec]
     sources: dict[str, SpecSource]
     broken: tuple[BrokenSpec, ...]
 
@@ -73,7 +76,10 @@ def load_specs(folder: Path) -> SpecFolder:
         name = _free_name(one, taken={*good, *broken})
         broken[name] = BrokenSpec(one.source.file, name, errors)
     return SpecFolder(
-        specs={name: one.spec for name, one in good.items() if one.spec},
+        specs={name: one.spec for name, one in good.items() if isinstance(one.spec, ModelSpec)},
+        extractions={
+            name: one.spec for name, one in good.items() if isinstance(one.spec, ExtractionSpec)
+        },
         sources={name: one.source for name, one in good.items()},
         broken=tuple(broken.values()),
     )
@@ -93,13 +99,19 @@ def parse_spec(text: str, file: str) -> ParsedSpec:
     return ParsedSpec(None if errors else spec, declared, read.source, tuple(errors))
 
 
-def _validated(data: Any, source: SpecSource) -> tuple[ModelSpec | None, list[SpecError]]:
+def document_of(data: dict[str, Any]) -> type[Spec]:
+    """The kind of spec that the task asks for; what has no task that is known is a model's."""
+    return ExtractionSpec if data.get("task") == "extraction" else ModelSpec
+
+
+def _validated(data: Any, source: SpecSource) -> tuple[Spec | None, list[SpecError]]:
     if not isinstance(data, dict):
         return None, [source.error((), "A spec is a set of fields, as in `name: reviews_rating`.")]
+    document = document_of(data)
     try:
-        return ModelSpec.model_validate(data), []
+        return document.model_validate(data), []
     except ValidationError as error:
-        errors = list(spec_errors(error, data, source))
+        errors = list(spec_errors(error, data, source, document))
         paths = [path_in(data, detail["loc"]) for detail in error.errors(include_url=False)]
     return None, errors + _contradictions_elsewhere(data, source, paths)
 
@@ -118,13 +130,14 @@ def _contradictions_elsewhere(
     rest = copy.deepcopy(data)
     for path in faulty:
         _remove(rest, path)
+    document = document_of(data)
     try:
-        ModelSpec.model_validate(rest)
+        document.model_validate(rest)
     except ValidationError as error:
         sections = {path[:1] for path in faulty}
         return [
             found
-            for found in spec_errors(error, rest, source)
+            for found in spec_errors(error, rest, source, document)
             if (re.split(r"[.\[]", found.field, maxsplit=1)[0],) not in sections
         ]
     return []

@@ -35,7 +35,9 @@ _LIMITS = {
 }
 
 
-def spec_errors(error: ValidationError, data: Any, source: SpecSource) -> Iterator[SpecError]:
+def spec_errors(
+    error: ValidationError, data: Any, source: SpecSource, document: type[BaseModel] = ModelSpec
+) -> Iterator[SpecError]:
     """Each validation error at its place in the file, with the allowed values and the nearest."""
     details = error.errors(include_url=False)
     lists_with_faults = {detail["loc"][:-1] for detail in details}
@@ -53,14 +55,16 @@ def spec_errors(error: ValidationError, data: Any, source: SpecSource) -> Iterat
                     nearest=found.nearest,
                 )
         else:
-            yield _spec_error(detail, data, source)
+            yield _spec_error(detail, data, source, document)
 
 
-def _spec_error(detail: ErrorDetails, data: Any, source: SpecSource) -> SpecError:
+def _spec_error(
+    detail: ErrorDetails, data: Any, source: SpecSource, document: type[BaseModel]
+) -> SpecError:
     path = path_in(data, detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown_field(path, detail["loc"], source)
+            return _unknown_field(path, detail["loc"], source, document)
         case "missing":
             return source.error(path, f"'{path[-1]}' is required.", at_key=True)
         case "union_tag_not_found":
@@ -73,8 +77,10 @@ def _spec_error(detail: ErrorDetails, data: Any, source: SpecSource) -> SpecErro
     return _unfit(path, detail, source)
 
 
-def _unknown_field(path: FieldPath, loc: tuple[int | str, ...], source: SpecSource) -> SpecError:
-    fields = sorted(_section_at(loc[:-1]).model_fields)
+def _unknown_field(
+    path: FieldPath, loc: tuple[int | str, ...], source: SpecSource, document: type[BaseModel]
+) -> SpecError:
+    fields = sorted(_section_at(loc[:-1], document).model_fields)
     given = {inner[-1] for inner in source.keys if inner[:-1] == path[:-1]}
     return source.error(
         path,
@@ -130,9 +136,9 @@ def path_in(data: Any, loc: tuple[int | str, ...]) -> FieldPath:
     return tuple(path)
 
 
-def _section_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
+def _section_at(loc: tuple[int | str, ...], document: type[BaseModel]) -> type[BaseModel]:
     """The section that pydantic's location leads to."""
-    candidates: list[type[BaseModel]] = [ModelSpec]
+    candidates: list[type[BaseModel]] = [document]
     for part in loc:
         if len(candidates) > 1:
             # After a field with several kinds of section, the location names the kind by its tag.
@@ -141,8 +147,9 @@ def _section_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
                 for section in candidates
                 if part in get_args(section.model_fields["name"].annotation)
             ]
-        elif isinstance(part, str):
-            candidates = list(_sections_in(candidates[0].model_fields[part].annotation))
+        # Other texts are the keys of a map, whose values are sections.
+        elif part in candidates[0].model_fields:
+            candidates = list(_sections_in(candidates[0].model_fields[str(part)].annotation))
     return candidates[0]
 
 
