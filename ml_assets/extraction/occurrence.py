@@ -284,8 +284,8 @@ class _WindowCounts:
         for start, field, value, count in self._counted(
             ", entries as (select w, unnest(map_entries(found)) as entry from windowed),"  # noqa: S608
             " single as (select w, entry.key as field, unnest(entry.value) as single from entries)"
-            " select w, field, single, count(*) as n from single group by all qualify row_number()"
-            f" over (partition by w, field order by n desc, single) <= {_TOP_VALUES}"
+            " select w, field, single, count(*) as n from single group by w, field, single qualify"
+            f" row_number() over (partition by w, field order by n desc, single) <= {_TOP_VALUES}"
             " order by w, field, n desc, single"
         ):
             top.setdefault((start, field), {})[value] = int(count)

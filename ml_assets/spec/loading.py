@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from ml_assets.metrics import TaskName
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.errors import FieldPath, SpecError, SpecSource
 from ml_assets.spec.extraction import ExtractionSpec
@@ -100,8 +101,10 @@ def parse_spec(text: str, file: str) -> ParsedSpec:
 
 
 def document_of(data: dict[str, Any]) -> type[Spec]:
-    """The kind of spec that the task asks for; what has no task that is known is a model's."""
-    return ExtractionSpec if data.get("task") == "extraction" else ModelSpec
+    """The kind of spec that the task asks for; where that is mistyped, what the sections tell."""
+    task = data.get("task")
+    mistyped = task not in get_args(TaskName) and "extraction" in data
+    return ExtractionSpec if task == "extraction" or mistyped else ModelSpec
 
 
 def _validated(data: Any, source: SpecSource) -> tuple[Spec | None, list[SpecError]]:

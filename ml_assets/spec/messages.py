@@ -7,6 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from ml_assets.metrics import TaskName
 from ml_assets.spec.document import CONTRADICTIONS, ModelSpec
 from ml_assets.spec.errors import FieldPath, SpecError, SpecSource, nearest_of
 
@@ -95,6 +96,9 @@ def _unknown_field(
 
 def _not_an_option(path: FieldPath, value: Any, expected: str, source: SpecSource) -> SpecError:
     options = re.findall(r"'([^']*)'", expected)
+    if path == ("task",):
+        # Each kind of spec knows its own tasks only.
+        options = [*get_args(TaskName), "extraction"]
     return source.error(
         path,
         f"{_shown(value)} is not allowed.",

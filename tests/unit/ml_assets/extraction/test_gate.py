@@ -36,8 +36,9 @@ def test_a_worse_declaration_is_not_and_the_field_is_named() -> None:
 
 
 def test_a_loss_that_chance_explains_is_allowed() -> None:
-    few = 40
-    verdict = judge(counts(0.85, 0.1, few), counts(0.9, 0.1, few), rows=few)
+    good = np.tile([1, 0, 0], (40, 1))
+    poor = np.where(np.arange(40)[:, None] < 2, [0, 0, 1], good)
+    verdict = judge(with_all({"part": poor}), with_all({"part": good}), rows=40)
     assert verdict.promoted
     assert verdict.criteria[0].value < -0.02
 

@@ -30,7 +30,7 @@ def test_by_hand() -> None:
     assert values["f1"] == pytest.approx(4 / 7)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(sets_of_values, sets_of_values), min_size=1, max_size=20))
 def test_equal_to_scikit_learns_micro_averages(rows) -> None:
     from sklearn.metrics import precision_recall_fscore_support
