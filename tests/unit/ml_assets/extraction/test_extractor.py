@@ -1,6 +1,7 @@
 """Fields drawn from texts: what is found, where it stands, and what is not taken for a mention."""
 
 import time
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -147,7 +148,7 @@ def test_every_mention_lies_within_its_text(text: str) -> None:
     for one in row:
         assert 0 <= one.mention.start < one.mention.end <= len(text)
     parts = [one.mention for one in row if one.field == "part"]
-    assert all(left.end <= right.start for left, right in zip(parts, parts[1:], strict=False))
+    assert all(left.end <= right.start for left, right in pairwise(parts))
 
 
 @pytest.mark.parametrize(
