@@ -52,6 +52,7 @@ def platform(lake, tmp_path, model_spec):
             manifest_hash="m1", features_versions={"stars_features": "features-1"}
         ),
         good_specs={"stars": model_spec},
+        extractions={},
     )
 
 

@@ -4,19 +4,24 @@ import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
+import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from dagster_project.cli.extraction_report import extraction_report
+from dagster_project.unfinished import is_unmonitored
+from ml_assets.assets.extraction import extraction_assets
 from ml_assets.extraction.declaration import MANIFEST
 from ml_assets.extraction.judging import judge_version
 from ml_assets.extraction.scoring import extract_waiting
 from ml_assets.extraction.steps import occurrence_step, realised_step
-from ml_assets.extraction.table import count_waiting
+from ml_assets.extraction.table import count_waiting, extractions_table
 from ml_assets.extraction.versions import current_version, extractor_state
 from ml_assets.model_versions import champion_version
 from ml_assets.provenance import Provenance
 from ml_assets.registry import Registry
+from ml_assets.runtime import Runtime
 from ml_assets.spec.extraction import ExtractionSpec
 from ml_assets.task_engine import LocalEngine
 from tests.storage import on_folder_and_s3
@@ -124,7 +129,9 @@ def notes(lake, mlflow_url, storage):
             realised=realised,
         )  # fmt: skip
 
-    return SimpleNamespace(lake=lake, append=append, run=run)
+    return SimpleNamespace(
+        lake=lake, append=append, run=run, registry=registry, artifacts=storage.artifacts
+    )
 
 
 @on_folder_and_s3
@@ -227,3 +234,46 @@ def test_the_monitors_see_other_values_and_worse_quality(notes):
     assert notes.run(spec, run_id="run-4").drift.summary["windows_measured"] == 0
     kinds = notes.lake.rows("select kind, count(*) from lake.monitoring.alarms group by kind")
     assert sorted(kinds) == [("drift", 1), ("performance", 1)]
+
+
+def test_the_assets_do_all_of_it_and_the_report_tells(notes, tmp_path):
+    spec = spec_with(DICTIONARY)
+    runtime = Runtime(
+        open_lake=lambda: notes.lake,
+        open_registry=lambda: notes.registry,
+        artifact_path=notes.artifacts,
+        project_folder=tmp_path,
+        manifest_hash="manifest-1",
+        features_versions={"notes": "features-1"},
+        workers=1,
+    )
+    assets = extraction_assets(spec, dg.AssetKey(["marts", "notes"]))
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize(assets, instance=instance, resources={"runtime": runtime})
+    assert done.success
+    checks = {check.check_name: check.passed for check in done.get_asset_check_evaluations()}
+    assert checks == {"every_row_read_once": True, "no_drift": True, "no_degradation": True}
+    found = extraction_report(notes.lake, spec)
+    assert (found["champion"], found["rows"]) == (1, 400)
+    part, price = found["fields"]
+    assert (part["rows with a value"], part["mentions"], part["f1"]) == ("100.0 %", 400, "1.0000")
+    assert set(part["most frequent"].split(", ")) == set(_PARTS)
+    assert price["precision"] == "1.0000"
+    state = extractor_state(notes.lake, spec, "features-1")
+    assert state.reason_to_run is None
+    assert not is_unmonitored(notes.lake, spec.name, table=extractions_table(spec.name))
+    assert extractor_state(notes.lake, spec, "features-2").reason_to_run == (
+        "the texts' code has changed since version 1"
+    )
+
+
+def test_mlflow_loads_the_champion_by_its_alias(notes, mlflow_url):
+    import mlflow
+    import pandas as pd
+
+    notes.run(spec_with(DICTIONARY), run_id="run-1")
+    mlflow.set_tracking_uri(mlflow_url.replace("postgresql://", "postgresql+psycopg://"))
+    loaded = mlflow.pyfunc.load_model("models:/note_parts@champion")
+    found = loaded.predict(pd.DataFrame({"text": ["a capo, $7, and a neck", None]}))
+    assert found["part"].tolist() == [["capo", "neck"], []]
+    assert found["price"].tolist() == [["7"], []]
