@@ -75,21 +75,34 @@ class FirstRun:
 
 def first_run(lake: Lake, spec: ExtractionSpec, version: int) -> FirstRun | None:
     """The version's first run, or None where it has read no row with an event time yet."""
+    known_until = first_run_until(lake, spec, version)
+    if known_until is None:
+        return None
+    query, parameters = _first_rows(spec, version)
+    with lake.connection() as connection:
+        fields = _distribution(connection, spec, query, parameters)
+    return FirstRun(known_until, fields)
+
+
+def first_run_until(lake: Lake, spec: ExtractionSpec, version: int) -> datetime | None:
+    """Newest event time (UTC) of the rows that the version read in its first run, if there is one."""
+    query, parameters = _first_rows(spec, version)
+    with lake.connection() as connection:
+        found = connection.execute(
+            f"select max({quoted(EVENT_TIME)}::timestamptz) from ({query})",  # noqa: S608
+            parameters,
+        ).fetchone()
+    return None if found is None or found[0] is None else found[0].astimezone(UTC)
+
+
+def _first_rows(spec: ExtractionSpec, version: int) -> tuple[str, dict[str, Any]]:
     rows = extracted_rows(spec, version)
     table = f"lake.ml.{quoted(extractions_table(spec.name))}"
-    first = (
+    query = (
         f"select * from ({rows.query}) where run_id = (select run_id from {table}"  # noqa: S608
         " where model_version = $version order by scored_at, run_id limit 1)"
     )
-    with lake.connection() as connection:
-        newest = connection.execute(
-            f"select max({quoted(EVENT_TIME)}::timestamptz) from ({first})",  # noqa: S608
-            dict(rows.parameters),
-        ).fetchone()
-        if newest is None or newest[0] is None:
-            return None
-        fields = _distribution(connection, spec, first, dict(rows.parameters))
-    return FirstRun(newest[0].astimezone(UTC), fields)
+    return query, dict(rows.parameters)
 
 
 def measure_occurrence(

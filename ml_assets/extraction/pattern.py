@@ -76,7 +76,8 @@ def compiled(pattern: str, *, ignore_case: bool) -> Any:
     Raises:
         ValueError: It is no pattern of RE2, which knows no look-around and no back-references.
     """
-    import re2
+    # mypy minds its missing types here whatever pyproject.toml says of the module.
+    import re2  # type: ignore[import-untyped]
 
     options = re2.Options()
     options.case_sensitive = not ignore_case

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from lakehouse.connection import Lake
-from ml_assets.extraction.occurrence import first_run, measure_occurrence
+from ml_assets.extraction.occurrence import first_run, first_run_until, measure_occurrence
 from ml_assets.extraction.realised import measure_realised, recorded_realised
 from ml_assets.model_versions import champion_version
 from ml_assets.monitoring.drift import recorded_drift
@@ -43,13 +43,13 @@ def occurrence_step(lake: Lake, spec: ExtractionSpec, *, run_id: str, now: datet
 def realised_step(lake: Lake, spec: ExtractionSpec, *, run_id: str, now: datetime) -> MonitorStep:
     """Measures what the champion has found in new windows against the labels known by now."""
     champion = champion_version(lake, spec.name)
-    reference = None if champion is None else first_run(lake, spec, champion.version)
-    if champion is None or reference is None:
+    newest = None if champion is None else first_run_until(lake, spec, champion.version)
+    if champion is None or newest is None or not spec.extraction.labels:
         return MonitorStep({"model_version": champion.version if champion else 0}, (), None)
     measurement = Measurement(spec.name, champion.version, now, run_id)
     measured = measure_realised(lake, spec, measurement)
     rows = recorded_realised(lake, spec.name, champion.version)
-    evidence = performance_evidence(rows, known_until=reference.known_until)
+    evidence = performance_evidence(rows, known_until=newest)
     raise_alarms(lake, evidence, now=now, run_id=run_id)
     return MonitorStep(
         summary={
