@@ -85,7 +85,7 @@ def first_run(lake: Lake, spec: ExtractionSpec, version: int) -> FirstRun | None
 
 
 def first_run_until(lake: Lake, spec: ExtractionSpec, version: int) -> datetime | None:
-    """Newest event time (UTC) of the rows that the version read in its first run, if there is one."""
+    """Newest event time (UTC) of the rows of the version's first run, or None without such rows."""
     query, parameters = _first_rows(spec, version)
     with lake.connection() as connection:
         found = connection.execute(
