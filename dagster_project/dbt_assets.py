@@ -14,11 +14,15 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dagster_dbt import dbt_assets as dbt_assets_of
 from packaging.version import Version
 
+from dagster_project.code_identity import project_code
 from dagster_project.dbt_failure import explained_failure
-from dagster_project.job_names import BUILD_AFTER_SCORING
+from dagster_project.job_names import BUILD_AFTER_SCORING, BUILD_BEFORE_SCORING
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
 from dagster_project.platform import Platform
+from dagster_project.rebuilds import VARIABLE as REBUILD
+from dagster_project.rebuilds import outdated_models, record_code
 from lakehouse.catalog_dump import CatalogDump
+from lakehouse.code_versions import record_versions
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.finished_steps import record_finished
 from lakehouse.quoting import quote_identifier
@@ -52,7 +56,7 @@ class _Translator(DagsterDbtTranslator):
 def dbt_model_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     """Two multi-assets: the dbt models that feed ML models, and those that read their scores."""
     return [
-        _build(platform, name="dbt_models", select="fqn:*", exclude=AFTER_SCORING),
+        _build(platform, name=BUILD_BEFORE_SCORING, select="fqn:*", exclude=AFTER_SCORING),
         _build(platform, name=BUILD_AFTER_SCORING, select=AFTER_SCORING, exclude=""),
     ]
 
@@ -91,6 +95,12 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
         target = settings.state / "dbt" / "runs" / context.run_id / name
         seen = lake.snapshot_id()
         os.environ.update(dbt_environment(config, target_path=target))
+        models = {key.path[-1] for key in context.selected_asset_keys}
+        code = {
+            name: version
+            for name, version in platform.runtime.features_versions.items()
+            if name in models
+        }
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
             dump = CatalogDump(
                 config.postgres_url.get_secret_value(),
@@ -98,6 +108,10 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
                 keep=settings.keep_catalog_dumps,
             )
             dump.start()
+            outdated = outdated_models(lake, code)
+            os.environ[REBUILD] = ",".join(outdated)
+            if outdated:
+                context.log.info(f"other code than before, built from all rows: {outdated}")
             load_id = newest_load(platform)
             invocation = dbt.cli(
                 ["build", *dbt_arguments(settings, target)],
@@ -113,19 +127,24 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             context.log.warning(warning)
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
-        if name == "dbt_models":
-            with lake.write("record dbt build") as write:
+        built_at = datetime.now(UTC)
+        with lake.write("record dbt build") as write:
+            record_code(lake, write, code, built_at=built_at, run_id=context.run_id)
+            if name == BUILD_BEFORE_SCORING:
+                versions = platform.runtime.code
+                known = [project_code(versions), *versions.values()]
+                record_versions(write.connection, known, now=built_at)
                 write.connection.execute(
                     "insert into lake.ops.dbt_builds values (?, ?, ?, ?, ?)",
                     [
-                        datetime.now(UTC),
+                        built_at,
                         load_id,
                         platform.runtime.manifest_hash,
                         context.run_id,
                         snapshot_id,
                     ],
                 )
-        else:
+        if name != BUILD_BEFORE_SCORING:
             record_finished(lake, name, "dbt", snapshot_id=seen, run_id=context.run_id)
 
     return build
@@ -136,10 +155,10 @@ def _prepare_models(platform: Platform, selected: AbstractSet[dg.AssetKey] | Non
 
     Not in a thread: two threads that import the same libraries see them half-made.
     """
-    models = [ModelKeys(name) for name in platform.specs.specs]
+    models = [ModelKeys(name) for name in platform.good_specs]
     trains = any(selected is None or key in selected for keys in models for key in keys.training)
     serving = [key for keys in models for key in keys.serving]
-    serving += [key for name in platform.specs.extractions for key in ExtractionKeys(name).serving]
+    serving += [key for name in platform.extractions for key in ExtractionKeys(name).serving]
     serves = any(selected is None or key in selected for key in serving)
     try:
         if trains or serves:

@@ -7,9 +7,10 @@ import dagster as dg
 from dagster_project.catalog_asset import catalog_asset
 from dagster_project.dbt_assets import dbt_model_assets, with_freshness
 from dagster_project.jobs import jobs, schedules
-from dagster_project.landing_assets import source_assets
+from dagster_project.landing_assets import raw_table_assets
 from dagster_project.maintenance_asset import maintenance_asset
 from dagster_project.platform import Platform, load_platform
+from dagster_project.source_assets import source_assets
 from dagster_project.spec_assets import spec_assets
 from sensors.all import all_sensors
 
@@ -45,10 +46,11 @@ def build_definitions(
     landing = [
         asset
         for source in platform.sources.values()
-        for asset in source_assets(platform, source, outcomes.get(f"int_{source.name}_outcomes"))
+        for asset in raw_table_assets(platform, source, outcomes.get(f"int_{source.name}_outcomes"))
     ]
     return dg.Definitions(
         assets=[
+            *source_assets(platform),
             *landing,
             *dbt,
             *spec_assets(platform),
@@ -56,7 +58,7 @@ def build_definitions(
             maintenance_asset(platform),
         ],
         jobs=jobs(platform),
-        schedules=schedules(),
+        schedules=schedules(platform),
         sensors=all_sensors(platform.sensor_context),
         resources={"runtime": platform.runtime},
         executor=dg.in_process_executor,

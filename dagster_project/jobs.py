@@ -5,8 +5,8 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.catalog_asset import CATALOG_KEY
-from dagster_project.job_names import INGEST_JOB, MAINTENANCE_JOB, retrain_job_name
-from dagster_project.landing_assets import accounting_key, profile_key, raw_key
+from dagster_project.job_names import INGEST_JOB, MAINTENANCE_JOB, pull_job_name, retrain_job_name
+from dagster_project.landing_assets import accounting_key, profile_key, raw_key, source_key
 from dagster_project.maintenance_asset import MAINTENANCE_KEY
 from dagster_project.platform import Platform
 from ml_assets.assets.keys import ExtractionKeys, ModelKeys
@@ -28,6 +28,15 @@ def jobs(platform: Platform) -> list[Any]:
             )
             for name in platform.good_specs
         ),
+        *(
+            dg.define_asset_job(
+                pull_job_name(feed.name),
+                selection=dg.AssetSelection.assets(source_key(feed.name)),
+                description=f"Fetches what is new at {feed.name}; the files land, no more.",
+            )
+            for feed in platform.feeds.values()
+            if feed.pulled
+        ),
         dg.define_asset_job(
             MAINTENANCE_JOB,
             selection=dg.AssetSelection.assets(CATALOG_KEY, MAINTENANCE_KEY),
@@ -36,16 +45,29 @@ def jobs(platform: Platform) -> list[Any]:
     ]
 
 
-def schedules() -> list[dg.ScheduleDefinition]:
-    """The nightly maintenance, on from the start."""
+def schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
+    """The nightly maintenance, on from the start, and the pulls as their sources declare them."""
     return [
+        *(
+            dg.ScheduleDefinition(
+                name=pull_job_name(feed.name),
+                job_name=pull_job_name(feed.name),
+                cron_schedule=feed.pulled.schedule.cron,
+                execution_timezone=feed.pulled.schedule.timezone,
+                default_status=dg.DefaultScheduleStatus.RUNNING
+                if feed.pulled.schedule.running
+                else dg.DefaultScheduleStatus.STOPPED,
+            )
+            for feed in platform.feeds.values()
+            if feed.pulled and feed.pulled.schedule
+        ),
         dg.ScheduleDefinition(
             name="nightly_maintenance",
             job_name=MAINTENANCE_JOB,
             cron_schedule="30 3 * * *",
             execution_timezone="UTC",
             default_status=dg.DefaultScheduleStatus.RUNNING,
-        )
+        ),
     ]
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from dagster_project.platform import Platform
 from lakehouse.accounting import account
-from lakehouse.landing.files import list_landed
+from lakehouse.landing.files import list_sources
 from lakehouse.landing.ingest import ingest_files
 from lakehouse.landing.ledger import pending_files
 from lakehouse.landing.raw_table import raw_table as name_of_raw_table
@@ -16,10 +16,10 @@ from lakehouse.sources import Source
 _GROUP = "landing"
 
 
-def source_assets(
+def raw_table_assets(
     platform: Platform, source: Source, outcomes_key: dg.AssetKey | None
 ) -> list[dg.AssetsDefinition]:
-    """The assets of one source.
+    """The assets of one raw table.
 
     Args:
         platform: The platform.
@@ -31,6 +31,11 @@ def source_assets(
     if outcomes_key is not None:
         assets.append(_row_accounting(platform, source, outcomes_key))
     return assets
+
+
+def source_key(feed: str) -> dg.AssetKey:
+    """The asset key of a declared source: of what a pull lands, or of its errors."""
+    return dg.AssetKey(["sources", feed])
 
 
 def raw_key(source: str) -> dg.AssetKey:
@@ -51,9 +56,12 @@ def profile_key(source: str) -> dg.AssetKey:
 def _raw_table(platform: Platform, source: Source) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(source.name),
+        deps=[source_key(feed.name) for feed in source.by_folder.values() if feed.pulled],
         group_name=_GROUP,
         kinds={"ducklake", "s3" if platform.settings.landing_path.startswith("s3://") else "file"},
-        description=f"Every line of every file landed under `{source.name}/`, as text.",
+        description="Every line of every file landed under "
+        + " and ".join(f"`{folder}/`" for folder in source.by_folder)
+        + ", as text.",
         freshness_policy=dg.FreshnessPolicy.time_window(
             fail_window=timedelta(days=45), warn_window=timedelta(days=32)
         ),
@@ -74,7 +82,7 @@ def _raw_table(platform: Platform, source: Source) -> dg.AssetsDefinition:
     def raw_table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         lake = platform.lake()
         settings = platform.settings
-        landed = list_landed(settings.landing_path, source.name, settings.s3_access)
+        landed = list_sources(settings.landing_path, [source], settings.s3_access)
         results = ingest_files(
             lake,
             source,

@@ -1,4 +1,4 @@
-"""The dbt manifest: parsed again when the project's files changed, and what it says of identity."""
+"""The dbt manifest, parsed again when the project's files have changed."""
 
 import hashlib
 import json
@@ -65,43 +65,6 @@ def read_manifest(file: Path) -> dict[str, Any]:
     """The parsed manifest; cached, since it only changes with the file's folder."""
     manifest: dict[str, Any] = json.loads(file.read_text())
     return manifest
-
-
-def manifest_hash(manifest: dict[str, Any]) -> str:
-    """SHA-256 over the code of all dbt models and the project's macros."""
-    return _hash_of(manifest, [key for key in manifest["nodes"] if key.startswith("model.")])
-
-
-def features_versions(manifest: dict[str, Any]) -> dict[str, str]:
-    """By dbt model name: SHA-256 over the code of the model and of all models that it reads."""
-    return {
-        node["name"]: _hash_of(manifest, _ancestors(manifest, key))
-        for key, node in manifest["nodes"].items()
-        if key.startswith("model.")
-    }
-
-
-def _ancestors(manifest: dict[str, Any], key: str) -> list[str]:
-    found, waiting = set(), [key]
-    while waiting:
-        current = waiting.pop()
-        if current in found or not current.startswith("model."):
-            continue
-        found.add(current)
-        waiting.extend(manifest["nodes"][current]["depends_on"]["nodes"])
-    return sorted(found)
-
-
-def _hash_of(manifest: dict[str, Any], keys: list[str]) -> str:
-    from lakehouse.text import TEXT_FUNCTIONS_VERSION
-
-    digest = hashlib.sha256(f"text functions {TEXT_FUNCTIONS_VERSION}".encode())
-    for key in sorted(keys):
-        digest.update(f"{key}={manifest['nodes'][key]['checksum']['checksum']};".encode())
-    for key, macro in sorted(manifest["macros"].items()):
-        if macro["package_name"] == manifest["metadata"]["project_name"]:
-            digest.update(f"{key}={macro['macro_sql']};".encode())
-    return digest.hexdigest()
 
 
 def project_hash(folder: Path) -> str:

@@ -1,8 +1,10 @@
 """What the next run would do and why: a pure decision over what is new and what is stale."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from lakehouse.landing.files import LandedFile
 
 Action = Literal[
     "ingest", "profile", "build", "account", "train", "score", "extract", "publish", "maintain"
@@ -33,7 +35,7 @@ class ExtractionState:
     Attributes:
         name: The extraction.
         outdated: Why it needs a new version, or the gate; None if neither.
-        waiting: Rows that wait for the champion.
+        waiting: Rows that wait for the champion, or for the version that is to come.
         unmonitored: Whether the monitors have not seen the newest rows, or the champion.
     """
 
@@ -67,6 +69,9 @@ class PlatformState:
             accounting: the run that brought them did not finish.
         extractions: The extractions whose specs are good.
         unpublished: Whether the tables that read scores are older than what they read.
+        files: The pending files themselves.
+        code_changes: How the dbt code differs from that of the last build, in words; empty where
+            it does not, or where the lake does not know that code.
     """
 
     pending: dict[str, int]
@@ -79,6 +84,8 @@ class PlatformState:
     unaccounted: tuple[str, ...] = ()
     unpublished: bool = False
     extractions: tuple[ExtractionState, ...] = ()
+    files: tuple[LandedFile, ...] = ()
+    code_changes: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,12 +97,12 @@ class Step:
     reason: str
 
 
-def plan_run(state: PlatformState, *, retrain: Collection[str] = ()) -> tuple[Step, ...]:
+def plan_run(state: PlatformState, *, retrain: Mapping[str, str] | None = None) -> tuple[Step, ...]:
     """The steps of the next run, in order; empty if everything is up to date.
 
     Args:
         state: What is known.
-        retrain: Models to train in any case.
+        retrain: Models to train in any case, and why.
 
     >>> nothing = PlatformState({"reviews": 0}, 3, 3, "abc", "abc", ())
     >>> plan_run(nothing)
@@ -111,8 +118,7 @@ def plan_run(state: PlatformState, *, retrain: Collection[str] = ()) -> tuple[St
     new_rows = bool(steps)
     steps += _left_by_killed_runs(state)
     for model in state.models:
-        asked = "it was asked for" if model.name in retrain else None
-        training = asked or model.reason_to_train
+        training = (retrain or {}).get(model.name) or model.reason_to_train
         if training:
             steps.append(Step("train", model.name, training))
         if training or new_rows or model.unscored or model.unmonitored:
@@ -137,13 +143,15 @@ def _left_by_killed_runs(state: PlatformState) -> list[Step]:
 
 def _build_reason(state: PlatformState) -> str | None:
     if any(state.pending.values()):
-        return "new rows will be there"
+        changed = f"; dbt: {state.code_changes}" if state.code_changes else ""
+        return f"new rows will be there{changed}"
     if state.built_load is None:
         return "there was no build yet" if state.newest_load else None
     if state.newest_load > state.built_load:
         return f"loads {state.built_load + 1} to {state.newest_load} are not built yet"
     if state.manifest_hash != state.built_manifest_hash:
-        return "the dbt project has changed since the last build"
+        reason = "the dbt project has changed since the last build"
+        return f"{reason}: {state.code_changes}" if state.code_changes else reason
     return None
 
 

@@ -45,6 +45,9 @@ class Settings(BaseModel):
     specs: Path = Field(
         PROJECT_ROOT / "ml_assets" / "specs", description="Folder of the model specs (*.yaml)."
     )
+    sources: Path = Field(
+        PROJECT_ROOT / "sources", description="Folder of the source declarations (*.yaml)."
+    )
     memory_limit: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
@@ -85,7 +88,8 @@ class Settings(BaseModel):
     s3_port: int = Field(
         9000, ge=1, le=65535, description="Port of the local S3 server of `tidemark up --s3`."
     )
-    host: str = Field("127.0.0.1", description="Address that the UIs listen on.")
+    webhook_port: int = Field(8080, ge=1, le=65535, description="Port of `tidemark webhook`.")
+    host: str = Field("127.0.0.1", description="Address that the UIs and the webhook listen on.")
 
     @model_validator(mode="after")
     def _s3_settings_fit(self) -> "Settings":
@@ -156,6 +160,11 @@ class Settings(BaseModel):
     def postgres_runs(self) -> bool:
         """Whether the embedded server runs, without starting it."""
         return running_server(self.postgres_folder) is not None
+
+    @property
+    def has_postgres(self) -> bool:
+        """Whether there is a server: one's own, or an embedded one that has been made before."""
+        return self.postgres is not None or (self.postgres_folder / "PG_VERSION").exists()
 
     @property
     def s3_access(self) -> S3Config:
@@ -240,6 +249,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return _with_absolute_paths(settings)
 
 
+def environment_variable(name: str) -> str | None:
+    """The value of a variable that a source's declaration names; None where it is not set."""
+    return os.environ.get(name)
+
+
 def use_settings_file(file: Path, *, instead_of: Iterable[str]) -> tuple[str, ...]:
     """Makes this process, and those that it starts, use the settings file.
 
@@ -277,7 +291,7 @@ def _read_toml(file: Path, *, named: bool) -> dict[str, Any]:
 def _with_absolute_paths(settings: Settings) -> Settings:
     changes: dict[str, Any] = {
         name: getattr(settings, name).expanduser().absolute()
-        for name in ("state", "dbt_project", "specs")
+        for name in ("state", "dbt_project", "specs", "sources")
     }
     for name in ("lake", "landing"):
         value: str = getattr(settings, name)

@@ -1,7 +1,12 @@
 """Reads what a plan needs to know, from the landing zone and the lake."""
 
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
 
+from dagster_project.code_identity import project_parts
+from dagster_project.lineage import sources_of
 from dagster_project.plan import ExtractionState, ModelState, PlatformState
 from dagster_project.platform import Platform
 from dagster_project.unfinished import (
@@ -10,76 +15,178 @@ from dagster_project.unfinished import (
     unaccounted_sources,
     unprofiled_sources,
 )
+from lakehouse.code_versions import Parts, changes_in_words, parts_of
 from lakehouse.connection import Lake
-from lakehouse.landing.files import list_sources
+from lakehouse.landing.files import LandedFile, list_sources
 from lakehouse.landing.ledger import pending_files
 from ml_assets.extraction.table import count_waiting, extractions_table
-from ml_assets.extraction.versions import extractor_state
+from ml_assets.extraction.versions import NO_VERSION, extractor_state
 from ml_assets.model_versions import champion_version
-from ml_assets.scoring import count_unscored
+from ml_assets.scoring import count_unscored, scores_table
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.extraction import ExtractionSpec
-from ml_assets.staleness import training_state
+from ml_assets.staleness import UNTRAINED, training_state
+from ml_assets.training_set import count_labelled
+
+SpecT = TypeVar("SpecT", ModelSpec, ExtractionSpec)
 
 
-def read_state(platform: Platform, *, rescore: bool = False) -> PlatformState:
-    """What is new and what is stale, as of now."""
-    lake, settings = platform.lake(), platform.settings
-    landed = list_sources(settings.landing_path, platform.sources, settings.s3_access)
-    counts = Counter(file.source for file in pending_files(lake, landed))
-    pending = {name: counts[name] for name in platform.sources}
+def read_state(
+    platform: Platform, *, rescore: bool = False, lake: Lake | None = None
+) -> PlatformState:
+    """What is new and what is stale, as of now.
+
+    Args:
+        platform: The platform.
+        rescore: Whether what older champions have scored counts as not scored.
+        lake: In place of the platform's, where that is not to be written to.
+    """
+    lake, settings = lake or platform.lake(), platform.settings
+    landed = list_sources(settings.landing_path, platform.sources.values(), settings.s3_access)
+    files = pending_files(lake, landed)
     builds = lake.rows(
         "select load_id, manifest_hash from lake.ops.dbt_builds"
         " order by built_at desc, snapshot_id desc limit 1"
     )
+    built_hash = str(builds[0][1]) if builds else None
     newest_load = lake.rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0]
+    built_load = int(builds[0][0]) if builds else None
+    code = platform.runtime.manifest_hash
+    # Until all files are built by the code of now, rows to train on may still come.
+    settled = not files and built_load == newest_load and built_hash == code
+    fed = {*_loaded(lake), *(file.source for file in files)}
     return PlatformState(
-        pending=pending,
+        pending=_counts(platform, files),
         newest_load=int(newest_load),
-        built_load=int(builds[0][0]) if builds else None,
-        manifest_hash=platform.runtime.manifest_hash,
-        built_manifest_hash=str(builds[0][1]) if builds else None,
+        built_load=built_load,
+        manifest_hash=code,
+        built_manifest_hash=built_hash,
         models=tuple(
-            _model_state(platform, lake, spec, rescore=rescore)
-            for spec in platform.good_specs.values()
-        )
-        if newest_load or any(pending.values())
-        else (),
+            _model_state(platform, lake, spec, rescore=rescore, settled=settled)
+            for spec in _fed(platform, platform.good_specs, fed)
+        ),
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
         unpublished=platform.has_models_after_scoring
-        and is_unpublished(lake, list(platform.good_specs), list(platform.extractions)),
+        and is_unpublished(lake, *_published(platform)),
         extractions=tuple(
             _extraction_state(platform, lake, spec, rescore=rescore)
-            for spec in platform.extractions.values()
-        )
-        if newest_load or any(pending.values())
-        else (),
+            for spec in _fed(platform, platform.extractions, fed)
+        ),
+        files=tuple(files),
+        code_changes=changes_in_words(
+            _parts_built(lake, built_hash), project_parts(platform.runtime.code)
+        ),
+    )
+
+
+def state_without_lake(platform: Platform) -> PlatformState:
+    """What is new before the first run: everything that has landed."""
+    settings = platform.settings
+    files = list_sources(settings.landing_path, platform.sources.values(), settings.s3_access)
+    fed = {file.source for file in files}
+    return PlatformState(
+        pending=_counts(platform, files),
+        newest_load=0,
+        built_load=None,
+        manifest_hash=platform.runtime.manifest_hash,
+        built_manifest_hash=None,
+        models=tuple(
+            ModelState(spec.name, UNTRAINED, 0) for spec in _fed(platform, platform.good_specs, fed)
+        ),
+        extractions=tuple(
+            ExtractionState(spec.name, NO_VERSION, 0)
+            for spec in _fed(platform, platform.extractions, fed)
+        ),
+        files=tuple(files),
+    )
+
+
+def _fed(platform: Platform, specs: Mapping[str, SpecT], sources: Collection[str]) -> list[SpecT]:
+    """The specs whose table has rows, or will have: some of its sources has files."""
+    if not sources:
+        return []
+    read = {name: sources_of(platform.manifest, spec.table) for name, spec in specs.items()}
+    return [
+        spec
+        for spec in specs.values()
+        # A table over no source has its rows from elsewhere.
+        if not read[spec.name] & set(platform.sources) or read[spec.name] & set(sources)
+    ]
+
+
+def _loaded(lake: Lake) -> set[str]:
+    rows = lake.rows("select distinct source from lake.ops.file_ledger where loaded > 0")
+    return {str(row[0]) for row in rows}
+
+
+def _counts(platform: Platform, files: Sequence[LandedFile]) -> dict[str, int]:
+    counts = Counter(file.source for file in files)
+    return {name: counts[name] for name in platform.sources}
+
+
+def _parts_built(lake: Lake, manifest_hash: str | None) -> Parts | None:
+    """All parts of the code of the last build; None if the lake does not know them."""
+    models = parts_of(lake, manifest_hash) or {}
+    found = [parts_of(lake, version) for version in models.values()]
+    return {name: value for parts in found for name, value in (parts or {}).items()} or None
+
+
+def _published(platform: Platform) -> tuple[list[str], list[str]]:
+    """The models whose scores a dbt model reads, and the extractions whose values one reads."""
+    read = {source["name"] for source in platform.manifest["sources"].values()}
+    models = [name for name in platform.good_specs if scores_table(name) in read]
+    return models, [name for name in platform.extractions if extractions_table(name) in read]
+
+
+def _model_state(
+    platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool, settled: bool
+) -> ModelState:
+    champion = champion_version(lake, spec.name)
+    code = platform.runtime.code[spec.table]
+    state = training_state(lake, spec, code.version, features_parts=code.parts)
+    reason = state.reason_to_train
+    if reason and settled and count_labelled(lake, spec, now=datetime.now(UTC)) == 0:
+        reason = None
+    rescore = rescore or spec.scoring.rescore == "on_promotion"
+    unscored = 0
+    if champion is not None and _can_be_counted(lake, spec):
+        unscored = count_unscored(lake, spec, champion.version, rescore=rescore)
+    return ModelState(
+        name=spec.name,
+        reason_to_train=reason,
+        unscored=unscored,
+        unmonitored=champion is not None and is_unmonitored(lake, spec.name),
     )
 
 
 def _extraction_state(
     platform: Platform, lake: Lake, spec: ExtractionSpec, *, rescore: bool
 ) -> ExtractionState:
-    champion = champion_version(lake, spec.name)
+    code = platform.runtime.code[spec.table]
+    state = extractor_state(lake, spec, code.version, features_parts=code.parts)
+    champion, outdated = champion_version(lake, spec.name), state.reason_to_run
     rescore = rescore or spec.scoring.rescore == "on_promotion"
-    state = extractor_state(lake, spec, platform.runtime.features_versions[spec.table])
+    waiting = 0
+    # Where the gate has refused the only version, no row is ever read.
+    if (champion is not None or outdated) and _can_be_counted(lake, spec):
+        # A version to come has read nothing yet; versions are counted from 1.
+        reader = champion.version if champion is not None and not outdated else 0
+        waiting = count_waiting(lake, spec, reader, rescore=rescore)
     return ExtractionState(
         name=spec.name,
-        outdated=state.reason_to_run,
-        waiting=count_waiting(lake, spec, champion.version, rescore=rescore) if champion else 0,
+        outdated=outdated,
+        waiting=waiting,
         unmonitored=champion is not None
         and is_unmonitored(lake, spec.name, table=extractions_table(spec.name)),
     )
 
 
-def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool) -> ModelState:
-    champion = champion_version(lake, spec.name)
-    state = training_state(lake, spec, platform.runtime.features_versions[spec.table])
-    rescore = rescore or spec.scoring.rescore == "on_promotion"
-    return ModelState(
-        name=spec.name,
-        reason_to_train=state.reason_to_train,
-        unscored=count_unscored(lake, spec, champion.version, rescore=rescore) if champion else 0,
-        unmonitored=champion is not None and is_unmonitored(lake, spec.name),
+def _can_be_counted(lake: Lake, spec: ModelSpec | ExtractionSpec) -> bool:
+    """Whether the table, as it was built last, has what the spec identifies its rows by."""
+    rows = lake.rows(
+        "select column_name from duckdb_columns() where database_name = 'lake'"
+        " and schema_name = 'marts' and table_name = ?",
+        [spec.table],
     )
+    return {spec.entity_key, *spec.rows} <= {str(row[0]) for row in rows}

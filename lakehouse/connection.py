@@ -44,9 +44,11 @@ class Lake:
     (duckdb/duckdb-postgres #577), so all threads share this one, one at a time.
     """
 
-    def __init__(self, config: LakeConfig, *, read_only: bool = False) -> None:
+    def __init__(self, config: LakeConfig, *, read_only: bool = False, create: bool = True) -> None:
         self.config = config
         self._read_only = read_only
+        self._create = create
+        self._rehearses = False
         self._guard = threading.RLock()
         self._engine: duckdb.DuckDBPyConnection | None = None
 
@@ -61,7 +63,7 @@ class Lake:
         with self._guard, explained(self._forget):
             if self._engine is None:
                 engine = new_engine(self.config)
-                attach_lake(engine, self.config, read_only=self._read_only)
+                attach_lake(engine, self.config, read_only=self._read_only, create=self._create)
                 self._engine = engine
             yield self._engine
 
@@ -85,6 +87,10 @@ class Lake:
 
         Compute before entering: other writers wait as long as the block lasts.
         """
+        if self._rehearses:
+            with self.connection() as connection:
+                yield LakeWrite(connection=connection, snapshot_id=self.snapshot_id() + 1)
+            return
         url = self.config.postgres_url.get_secret_value()
         with self.connection() as connection, writer_lock(url, purpose):
             connection.execute("begin")
@@ -97,6 +103,21 @@ class Lake:
             except BaseException:
                 self._roll_back(connection)
                 raise
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is written inside the block is seen there, and is undone at its end.
+
+        Nobody else sees any of it, no lock is taken, and no snapshot is made.
+        """
+        with self.connection() as connection:
+            connection.execute("begin")
+            self._rehearses = True
+            try:
+                yield
+            finally:
+                self._rehearses = False
+                self._roll_back(connection)
 
     @contextmanager
     def exclusive(self, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:

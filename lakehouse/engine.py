@@ -154,6 +154,7 @@ def attach_lake(
     *,
     read_only: bool,
     moved: bool = False,
+    create: bool = True,
 ) -> None:
     """Attaches the lake as `lake`; a lake opened for writing is created if it is not there.
 
@@ -162,6 +163,7 @@ def attach_lake(
         config: The lake.
         read_only: Whether to refuse writes.
         moved: Whether the files are at the config's place although the catalog names another.
+        create: Whether a lake that is not there is created; else that is an error.
     """
     _create_secret(
         engine,
@@ -174,6 +176,8 @@ def attach_lake(
         options.append("READ_ONLY")
     else:
         options.append(f"DATA_PATH {quote_literal(config.data_path)}")
+    if not create:
+        options.append("CREATE_IF_NOT_EXISTS false")
     if moved:
         options.append("OVERRIDE_DATA_PATH true")
     if config.encrypted and not read_only:

@@ -1,12 +1,13 @@
 """The declared sources: which raw tables there are and what their columns should look like.
 
-A source is declared where dbt looks for it anyway: in a `_sources.yml` under the dbt project's
-`models/staging/`, as a table of the dbt source `raw`.
+A raw table is declared where dbt looks for it anyway: in a `_sources.yml` under the dbt project's
+`models/staging/`, as a table of the dbt source `raw`. Files land in a folder of its name; other
+folders fill it too where a declaration in `sources/` says so (`lakehouse.feeds`).
 """
 
 import difflib
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from lakehouse.errors import TidemarkError
+from lakehouse.feeds.document import Feed
 from lakehouse.landing.naming import PLATFORM_COLUMNS, RESERVED, fold
 
 DBT_SOURCE_NAME = "raw"
@@ -23,11 +25,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Source(BaseModel):
-    """A declared source: files land under its name and become rows of `raw.<name>`."""
+    """A raw table: files land in its folders and become rows of `raw.<name>`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="Name of the raw table and of the folder where files land.")
+    name: str = Field(description="Name of the raw table.")
     columns: tuple[str, ...] = Field(description="Declared columns, in their order.")
     completeness: Mapping[str, float] = Field(
         default_factory=dict, description="Share of values that must be there, by column."
@@ -35,6 +37,20 @@ class Source(BaseModel):
     formats: Mapping[str, str] = Field(
         default_factory=dict, description="Regular expression that values match in full, by column."
     )
+
+    feeds: tuple[Feed, ...] | None = Field(
+        None, description="What fills it; None: the folder of its name, read as it is."
+    )
+
+    @property
+    def by_folder(self) -> Mapping[str, Feed]:
+        """What fills it, by the landing folder."""
+        feeds = (_plain_feed(self.name),) if self.feeds is None else self.feeds
+        return {feed.name: feed for feed in feeds}
+
+    def feed_of(self, key: str) -> Feed:
+        """What a landed file belongs to, by its key below the landing zone."""
+        return self.by_folder[key.partition("/")[0]]
 
     def completeness_of(self, column: str) -> float:
         """The share of values that must be there; undeclared columns have the default."""
@@ -55,6 +71,42 @@ def load_sources(dbt_project: Path) -> dict[str, Source]:
                 raise place.error(f"the source '{source.name}' is declared twice")
             sources[source.name] = source
     return sources
+
+
+def with_feeds(
+    sources: Mapping[str, Source], feeds: Iterable[Feed], *, broken: Collection[str] = ()
+) -> dict[str, Source]:
+    """The raw tables with what fills each.
+
+    Args:
+        sources: The raw tables by name.
+        feeds: The declarations that fit them.
+        broken: Names of declarations with errors: what landed in their folders waits.
+    """
+    declared = list(feeds)
+    taken = {feed.name for feed in declared} | set(broken)
+    return {
+        name: source.model_copy(
+            update={
+                "feeds": (
+                    *(() if name in taken else (_plain_feed(name),)),
+                    *(feed for feed in declared if feed.table == name),
+                )
+            }
+        )
+        for name, source in sources.items()
+    }
+
+
+def _plain_feed(name: str) -> Feed:
+    """Files in the folder of a raw table's own name, read as they are."""
+    # The name was checked with its table.
+    return Feed.model_construct(name=name)
+
+
+def landing_folders(sources: Iterable[Source]) -> dict[str, Source]:
+    """The folders of the landing zone, each with the raw table that its files go to."""
+    return {folder: source for source in sources for folder in source.by_folder}
 
 
 def find_source(sources: Mapping[str, Source], name: str) -> Source:

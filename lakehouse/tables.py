@@ -1,6 +1,7 @@
 """The lake's own tables: raw rejects, ledger, accounting, scores, monitors, decisions."""
 
 from lakehouse.connection import Lake
+from lakehouse.table_columns import add_missing_columns
 
 SCHEMAS = ("raw", "staging", "intermediate", "marts", "ml", "monitoring", "ops")
 
@@ -17,6 +18,13 @@ TABLES: dict[str, str] = {
         bytes bigint not null, lines bigint not null, loaded bigint not null,
         rejected bigint not null, status varchar not null, reason varchar,
         loaded_at timestamptz not null, snapshot_id bigint not null, superseded_by bigint""",
+    # One row per finished pull of a declared source: what was asked, how far the files reach.
+    "ops.pulls": """
+        source varchar not null, pull_id varchar not null, kind varchar not null,
+        origin_hash varchar not null, request varchar not null, status varchar not null,
+        files bigint not null, bytes bigint not null, rows bigint, cursor varchar,
+        content_hash varchar not null, validator varchar, reason varchar,
+        pulled_at timestamptz not null, snapshot_id bigint not null""",
     # One row per source and build: where every line went.
     "ops.row_accounting": """
         source varchar not null, lines bigint not null, raw bigint not null,
@@ -27,6 +35,13 @@ TABLES: dict[str, str] = {
     "ops.dbt_builds": """
         built_at timestamptz not null, load_id bigint not null, manifest_hash varchar not null,
         run_id varchar not null, snapshot_id bigint not null""",
+    # One row per version of code that rows were made by; `parts` is a hash by part, in JSON.
+    "ops.code_versions": """
+        version varchar not null, parts varchar not null, recorded_at timestamptz not null""",
+    # One row per dbt model and change of its code, or of one that it reads: what made its rows.
+    "ops.dbt_code": """
+        model varchar not null, code_hash varchar not null, built_at timestamptz not null,
+        run_id varchar not null""",
     # One row per finished step that reads scores: the snapshot that it has seen.
     "ops.finished_steps": """
         step varchar not null, subject varchar not null, snapshot_id bigint not null,
@@ -48,7 +63,12 @@ TABLES: dict[str, str] = {
         source_snapshot_id bigint not null, features_version varchar not null,
         spec_hash varchar not null, manifest_hash varchar not null, cutoff timestamptz,
         train_rows bigint not null, holdout_rows bigint not null, excluded_rows bigint not null,
-        columns varchar not null, created_at timestamptz not null, run_id varchar not null""",
+        columns varchar not null, created_at timestamptz not null, run_id varchar not null,
+        purged_rows bigint""",
+    # One row per model and spec hash: the spec, in JSON, that a training set was made for.
+    "ml.specs": """
+        model varchar not null, spec_hash varchar not null, spec varchar not null,
+        recorded_at timestamptz not null""",
     # One row per model version: where its bundle is and what it was made from.
     "ml.model_versions": """
         model varchar not null, model_version integer not null, algorithm varchar not null,
@@ -101,9 +121,12 @@ TABLES: dict[str, str] = {
         message varchar not null, raised_at timestamptz not null, run_id varchar not null""",
 }
 
+# Columns that came after the table: those of an earlier version get them, at the end.
+ADDED_COLUMNS: dict[str, dict[str, str]] = {"ml.training_sets": {"purged_rows": "bigint"}}
+
 
 def create_tables(lake: Lake) -> None:
-    """Creates the lake's schemas and own tables where they are missing."""
+    """Creates the lake's schemas and own tables where they are missing, and their newer columns."""
     present = {
         f"{schema}.{table}"
         for schema, table in lake.rows(
@@ -111,6 +134,7 @@ def create_tables(lake: Lake) -> None:
         )
     }
     missing = [name for name in TABLES if name not in present]
+    add_missing_columns(lake, ADDED_COLUMNS)
     if not missing:
         return
     with lake.write("create tables") as write:

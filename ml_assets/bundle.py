@@ -1,33 +1,33 @@
-"""A model on disk without pickle: skops for scikit-learn parts, LightGBM's own text format.
+"""A model on disk without pickle: plain files under a manifest with their hashes.
 
-A bundle is a folder of plain files under a manifest, `bundle.json`, that holds their SHA-256
-hashes; the hash of the manifest names the whole. Loading checks every hash and refuses any type
-that is not on the list below.
+The manifest, `bundle.json`, holds the SHA-256 of every file; its own hash names the whole. Loading
+checks every hash and refuses any type that is not trusted (`predictor_files`).
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
+import logging
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lakehouse.errors import TidemarkError
+from ml_assets.estimator_source import source_identity
 from ml_assets.frames import FeatureColumns
-from ml_assets.model import (
-    BoosterPredictor,
-    FittedModel,
-    Predictor,
-    QuantityPredictor,
-    SklearnPredictor,
+from ml_assets.interval_scale import IntervalScale
+from ml_assets.model import EstimatorSource, FittedModel
+from ml_assets.predictor_files import (
+    PredictorFiles,
+    load_predictor,
+    load_skops,
+    save_predictor,
 )
 
+_log = logging.getLogger(__name__)
 MANIFEST = "bundle.json"
 _PREPROCESSING = "preprocessing.skops"
-_SKLEARN = "predictor.skops"
 _REFERENCE = "reference.json"
-_LIGHTGBM = "predictor.lightgbm.txt"
-_TRUSTED_TYPES = ("ml_assets.algorithms.text_features.FrequentTerms", "numpy.dtype")
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,25 @@ def save_bundle(model: FittedModel, folder: Path, *, reference: dict[str, Any]) 
     folder.mkdir(parents=True, exist_ok=True)
     if model.preprocessing is not None:
         skops.io.dump(model.preprocessing, folder / _PREPROCESSING)
-    _save_estimator(_estimator(model), folder)
+    predictor = save_predictor(model.predictor, folder, own=model.estimator)
     (folder / _REFERENCE).write_text(json.dumps(reference, sort_keys=True))
     manifest = {
         "format": _FORMAT,
         "algorithm": model.algorithm,
         "classes": list(model.classes),
-        "interval": _interval(model),
+        "predictor": asdict(predictor),
+        "parameters": dict(model.parameters),
+        "estimator": None if model.estimator is None else asdict(model.estimator),
         "coverage": model.coverage,
+        "interval_scale": None if model.interval_scale is None else asdict(model.interval_scale),
         "text": list(model.columns.text),
         "categorical": list(model.columns.categorical),
         "numeric": list(model.columns.numeric),
-        "files": {file.name: _sha256(file) for file in sorted(folder.iterdir())},
+        "files": {
+            file.relative_to(folder).as_posix(): _sha256(file)
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        },
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
     return _sha256(folder / MANIFEST)
@@ -97,17 +104,26 @@ def load_bundle(folder: Path, *, expected_hash: str | None = None) -> Bundle:
         found = _sha256(folder / name)
         if found != expected:
             raise _changed(folder / name, expected, found)
+    manifest = _first_format_as_now(manifest)
+    own = None if manifest["estimator"] is None else EstimatorSource(**manifest["estimator"])
+    if own is not None:
+        _check_own(own, folder, is_verified=expected_hash is not None)
+    predictor = PredictorFiles(
+        kind=manifest["predictor"]["kind"],
+        interval=tuple(manifest["predictor"]["interval"]),
+        parts=tuple(manifest["predictor"]["parts"]),
+    )
+    classes, scale = tuple(manifest["classes"]), manifest["interval_scale"]
     model = FittedModel(
         algorithm=manifest["algorithm"],
-        columns=FeatureColumns(
-            text=tuple(manifest["text"]),
-            categorical=tuple(manifest["categorical"]),
-            numeric=tuple(manifest["numeric"]),
-        ),
-        classes=tuple(manifest["classes"]),
-        preprocessing=_load_skops(folder / _PREPROCESSING, manifest),
-        predictor=_load_predictor(folder, manifest),
+        columns=_columns(manifest),
+        classes=classes,
+        preprocessing=_load_preprocessing(folder, manifest),
+        predictor=load_predictor(folder, predictor, n_classes=len(classes), own=own),
         coverage=manifest["coverage"],
+        interval_scale=None if scale is None else IntervalScale(**scale),
+        parameters=manifest["parameters"],
+        estimator=own,
     )
     return Bundle(model=model, bundle_hash=bundle_hash)
 
@@ -118,58 +134,48 @@ def read_reference(folder: Path) -> dict[str, Any]:
     return reference
 
 
-def _estimator(model: FittedModel) -> Any:
-    """What was fitted, inside the predictor."""
-    match model.predictor:
-        case BoosterPredictor(booster=fitted) | SklearnPredictor(estimator=fitted):
-            return fitted
-        case QuantityPredictor(regressor=fitted):
-            return fitted
-    raise TypeError(f"No file format for {type(model.predictor).__name__}.")
-
-
-def _interval(model: FittedModel) -> list[float] | None:
-    predictor = model.predictor
-    return [predictor.low, predictor.high] if isinstance(predictor, QuantityPredictor) else None
-
-
-def _save_estimator(estimator: Any, folder: Path) -> None:
-    import lightgbm
-    import skops.io
-
-    if isinstance(estimator, lightgbm.Booster):
-        estimator.save_model(folder / _LIGHTGBM)
-    else:
-        skops.io.dump(estimator, folder / _SKLEARN)
-
-
-def _load_predictor(folder: Path, manifest: dict[str, Any]) -> Predictor:
-    booster = _LIGHTGBM in manifest["files"]
-    if booster:
-        import lightgbm
-
-        estimator = lightgbm.Booster(model_file=folder / _LIGHTGBM)
-    else:
-        estimator = _load_skops(folder / _SKLEARN, manifest)
-    if manifest["interval"] is not None:
-        return QuantityPredictor(estimator, *manifest["interval"])
-    if booster:
-        return BoosterPredictor(estimator)
-    return SklearnPredictor(estimator, len(manifest["classes"]))
-
-
-def _load_skops(file: Path, manifest: dict[str, Any]) -> Any:
-    if file.name not in manifest["files"]:
-        return None
-    import skops.io
-
-    untrusted = set(skops.io.get_untrusted_types(file=file)) - set(_TRUSTED_TYPES)
-    if untrusted:
+def _check_own(own: EstimatorSource, folder: Path, *, is_verified: bool) -> None:
+    """A class of one's own is trusted because the spec names it, which the bundle's hash proves."""
+    if not is_verified:
         raise TidemarkError(
-            f"{file} holds types that are not trusted: {', '.join(sorted(untrusted))}.",
-            hint="Load only models that this platform trained; train the model again.",
+            f"The model in {folder} is of the class {own.class_path}, which only the platform's own"
+            " record can vouch for.",
+            hint="Load it by load_bundle(folder, expected_hash=...) with the bundle_hash of"
+            " ml.model_versions.",
         )
-    return skops.io.load(file, trusted=list(_TRUSTED_TYPES))
+    if source_identity(own.class_path) != own.identity:
+        _log.warning(
+            "The code of %s has changed since the model in %s was fitted by it.",
+            own.class_path, folder,
+        )  # fmt: skip
+
+
+def _first_format_as_now(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with what bundles of classifiers lacked before there was anything else."""
+    if manifest["format"] != 1:
+        return manifest
+    (part,) = (name for name in manifest["files"] if name.startswith("predictor."))
+    kind = "classifier" if part.endswith(".skops") else "booster"
+    predictor = {"kind": kind, "interval": [], "parts": [part]}
+    return {
+        "coverage": None,
+        "interval_scale": None,
+        "parameters": {},
+        "estimator": None,
+        "predictor": predictor,
+    } | manifest
+
+
+def _columns(manifest: dict[str, Any]) -> FeatureColumns:
+    return FeatureColumns(
+        text=tuple(manifest["text"]),
+        categorical=tuple(manifest["categorical"]),
+        numeric=tuple(manifest["numeric"]),
+    )
+
+
+def _load_preprocessing(folder: Path, manifest: dict[str, Any]) -> Any:
+    return load_skops(folder / _PREPROCESSING) if _PREPROCESSING in manifest["files"] else None
 
 
 def _sha256(file: Path) -> str:

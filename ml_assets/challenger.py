@@ -1,6 +1,7 @@
 """The challenger: fits, bundles and registers one new model version."""
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from lakehouse.connection import Lake
 from lakehouse.scratch import scratch_folder
 from ml_assets.bundle import save_bundle
+from ml_assets.folds import CrossValidation
 from ml_assets.gate import Verdict
 from ml_assets.labels import labels_of
 from ml_assets.model import FittedModel
@@ -24,8 +26,10 @@ from ml_assets.model_versions import (
 from ml_assets.monitoring.reference import build_reference
 from ml_assets.provenance import Provenance
 from ml_assets.registry import Registry
+from ml_assets.search import SearchResult
+from ml_assets.search_plot import search_plot
 from ml_assets.spec.document import ModelSpec
-from ml_assets.training import CrossValidation, fit, fit_baseline
+from ml_assets.training import fit, fit_baseline
 from ml_assets.training_set import GROUP, TrainingSet, read_training_set
 
 if TYPE_CHECKING:
@@ -39,12 +43,16 @@ class TrainedChallenger:
     Attributes:
         version: As registered.
         train_rows: Rows fitted on (after undersampling).
-        cross_validation: Over the training rows, if the spec asks for folds.
+        cross_validation: Over the training rows; None of classes without folds in the spec.
+        parameters: Of the algorithm, as it was fitted.
+        search: The settings tried, if the spec asks for a search.
     """
 
     version: ModelVersion
     train_rows: int
     cross_validation: CrossValidation | None
+    parameters: Mapping[str, Any]
+    search: SearchResult | None
 
 
 def train_challenger(
@@ -66,16 +74,34 @@ def train_challenger(
     label = labels_of(train, spec)
     publish = _Publisher(lake, spec, training_set, registry, provenance, now)
     if champion_version(lake, spec.name) is None:
-        _start_with_baseline(publish, label, holdout)
+        _start_with_baseline(publish, train, label, holdout)
     fitted = fit(spec, train, label, train.column(GROUP).to_numpy())
-    version = publish.version(fitted.model, holdout, fit_seconds=fitted.seconds)
+    version = publish.version(
+        fitted.model,
+        holdout,
+        fit_seconds=fitted.seconds,
+        folds=fitted.cross_validation.by_metric() if fitted.cross_validation else {},
+    )
     registry.set_alias(spec.name, CHALLENGER, version.version)
-    return TrainedChallenger(version, fitted.rows, fitted.cross_validation)
+    if fitted.search is not None:
+        registry.log_files(
+            version.mlflow_run_id,
+            "search",
+            {
+                "trials.json": fitted.search.to_json().encode(),
+                "trials.png": search_plot(fitted.search),
+            },
+        )
+    return TrainedChallenger(
+        version, fitted.rows, fitted.cross_validation, fitted.model.parameters, fitted.search
+    )
 
 
-def _start_with_baseline(publish: "_Publisher", label: NDArray[Any], holdout: "pa.Table") -> None:
+def _start_with_baseline(
+    publish: "_Publisher", train: "pa.Table", label: NDArray[Any], holdout: "pa.Table"
+) -> None:
     started = time.perf_counter()
-    baseline = fit_baseline(publish.spec, label)
+    baseline = fit_baseline(publish.spec, train, label)
     seconds = time.perf_counter() - started
     version = publish.version(baseline, holdout, fit_seconds=seconds)
     reason = "The baseline is the first version: it serves until something beats it."
@@ -102,7 +128,12 @@ class _Publisher:
     now: datetime
 
     def version(
-        self, model: FittedModel, holdout: "pa.Table", *, fit_seconds: float
+        self,
+        model: FittedModel,
+        holdout: "pa.Table",
+        *,
+        fit_seconds: float,
+        folds: Mapping[str, Sequence[float]] | None = None,
     ) -> ModelVersion:
         """Bundles the model and records it in MLflow and in the lake."""
         started = time.perf_counter()
@@ -128,6 +159,7 @@ class _Publisher:
                     "train_rows": float(self.training_set.train_rows),
                 },
                 tags=self._tags(bundle_hash),
+                series={f"fold_{name}": values for name, values in (folds or {}).items()},
             )
         version = ModelVersion(
             model=self.spec.name,
@@ -157,7 +189,8 @@ class _Publisher:
             "algorithm": model.algorithm,
             "balancing": self.spec.balancing.method,
             "seed": self.spec.seed,
-            **self.spec.algorithm.parameters.model_dump(),
+            **({} if model.estimator is None else {"class": model.estimator.class_path}),
+            **model.parameters,
         }
 
     def _tags(self, bundle_hash: str) -> dict[str, str]:

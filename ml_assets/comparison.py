@@ -61,10 +61,12 @@ def compare(
     )  # fmt: skip
 
 
-def paired_test(target: Target, label: NDArray[Any], a: Floats, b: Floats) -> PairedTest:
-    """McNemar's test for classes; Diebold-Mariano's for quantities, on squared errors."""
+def paired_test(
+    target: Target, label: NDArray[Any], a: Floats, b: Floats, *, metric: str
+) -> PairedTest:
+    """McNemar's test for classes; Diebold-Mariano's for quantities, on the metric's losses."""
     if isinstance(target, QuantityTarget):
-        losses = [(output[:, POINT] - label) ** 2 for output in (a, b)]
+        losses = _losses(label, a, b, metric=metric)
         found = diebold_mariano(losses[0], losses[1], horizon=target.horizon or 1)
         return PairedTest("Diebold-Mariano", found.p_value)
     right = [output.argmax(axis=1) == label for output in (a, b)]
@@ -80,19 +82,8 @@ def _forecast_difference(
     roots; Theil's U by that, over the root mean square of the changes themselves.
     """
     metric_info(metric, task="forecast")
-    errors = [output[:, POINT] - label for output in (a, b)]
-    if metric == "direction_accuracy":
-        moved = label != 0.0
-        losses = [
-            -np.where(output[:, POINT] == 0.0, 0.5, np.sign(output[:, POINT]) == np.sign(label))
-            for output in (a, b)
-        ]
-        losses = [loss[moved].astype(np.float64) for loss in losses]
-        scale = 1.0
-    elif metric == "mean_absolute_error":
-        losses, scale = [np.abs(error) for error in errors], 1.0
-    else:
-        losses = [error**2 for error in errors]
+    losses, scale = _losses(label, a, b, metric=metric), 1.0
+    if metric not in ("direction_accuracy", "mean_absolute_error"):
         scale = float(sum(np.sqrt(loss.mean()) for loss in losses))
         if metric == "theils_u":
             scale *= float(np.sqrt(np.mean(label**2)))
@@ -105,6 +96,21 @@ def _forecast_difference(
         probability_better=_probability_better(found),
         n=found.n,
     )
+
+
+def _losses(label: Floats, a: Floats, b: Floats, *, metric: str) -> list[Floats]:
+    """What each forecast lost in each row, in the metric's sense: squared errors if no other."""
+    if metric == "direction_accuracy":
+        moved = label != 0.0
+        shares = [
+            np.where(output[:, POINT] == 0.0, 0.5, np.sign(output[:, POINT]) == np.sign(label))
+            for output in (a, b)
+        ]
+        return [-share[moved].astype(np.float64) for share in shares]
+    errors = [output[:, POINT] - label for output in (a, b)]
+    if metric == "mean_absolute_error":
+        return [np.abs(error) for error in errors]
+    return [error**2 for error in errors]
 
 
 def _probability_better(found: DieboldMarianoResult) -> float:

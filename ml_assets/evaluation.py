@@ -15,9 +15,12 @@ from ml_assets.artifacts import local_folder
 from ml_assets.bootstrap import Interval, bootstrap_metrics
 from ml_assets.bundle import load_bundle
 from ml_assets.gate import GateEvidence
-from ml_assets.labels import labels_of, target_of
+from ml_assets.labels import anchors_of, labels_of, target_of
+from ml_assets.model import FittedModel
 from ml_assets.model_versions import ModelVersion
+from ml_assets.search import with_parameters
 from ml_assets.spec.document import ModelSpec
+from ml_assets.time_blocks import time_blocks
 from ml_assets.training import fit, fit_baseline
 from ml_assets.training_set import GROUP, TrainingSet, read_training_set
 
@@ -49,6 +52,8 @@ class Evaluation:
             on which the gate compares.
         label: As the target has them, (n,).
         event_time: UTC times of the rows, (n,).
+        anchor: Of a forecast, the last known value of each row, (n,); label and outputs are changes
+            from it.
         without_balancing: Output of the same algorithm without the spec's balancing, to show
             its effect; None where there is no balancing.
     """
@@ -59,6 +64,7 @@ class Evaluation:
     label: NDArray[Any]
     event_time: NDArray[np.datetime64]
     without_balancing: NDArray[np.float64] | None
+    anchor: NDArray[np.float64] | None = None
 
 
 def evaluate(
@@ -75,17 +81,21 @@ def evaluate(
     holdout = read_training_set(lake, training_set.path, role="holdout")
     label = labels_of(holdout, spec)
     groups = holdout.column(GROUP).to_numpy()
-    baseline = fit_baseline(spec, labels_of(train, spec))
+    baseline = fit_baseline(spec, train, labels_of(train, spec))
+    ours = _load(lake, challenger)
     outputs: dict[str, tuple[int | None, NDArray[np.float64]]] = {
-        "challenger": (challenger.version, _predict(lake, challenger, holdout)),
+        "challenger": (challenger.version, ours.output(holdout)),
         "baseline": (None, baseline.output(holdout)),
     }
     comparable = np.ones(holdout.num_rows, dtype=np.bool_)
     if champion is not None and champion.version != challenger.version:
-        outputs["champion"] = (champion.version, _predict(lake, champion, holdout))
+        outputs["champion"] = (champion.version, _load(lake, champion).output(holdout))
         comparable = _unseen_by(lake, spec, champion, train=train, holdout=holdout)
+    independent = groups
+    if spec.forecast is not None:
+        independent = time_blocks(len(label), horizon=spec.forecast.horizon)
     subjects = {
-        name: _subject(spec, name, version, label=label, values=values, groups=groups)
+        name: _subject(spec, name, version, label=label, values=values, groups=independent)
         for name, (version, values) in outputs.items()
     }
     _keep(
@@ -98,7 +108,8 @@ def evaluate(
         comparable=comparable,
         label=label,
         event_time=holdout.column(spec.event_time).to_numpy(),
-        without_balancing=_without_balancing(spec, train, holdout),
+        without_balancing=_without_balancing(spec, ours, train, holdout),
+        anchor=anchors_of(holdout, spec),
     )
 
 
@@ -172,10 +183,9 @@ def record_evaluation(
         )
 
 
-def _predict(lake: Lake, version: ModelVersion, table: "pa.Table") -> NDArray[np.float64]:
+def _load(lake: Lake, version: ModelVersion) -> FittedModel:
     with local_folder(version.bundle_path, lake.config) as folder:
-        bundle = load_bundle(folder, expected_hash=version.bundle_hash)
-    return bundle.model.output(table)
+        return load_bundle(folder, expected_hash=version.bundle_hash).model
 
 
 def _subject(
@@ -223,11 +233,12 @@ def _unseen_by(
 
 
 def _without_balancing(
-    spec: ModelSpec, train: "pa.Table", holdout: "pa.Table"
+    spec: ModelSpec, ours: FittedModel, train: "pa.Table", holdout: "pa.Table"
 ) -> NDArray[np.float64] | None:
     if spec.balancing.method == "none":
         return None
-    plain = spec.model_copy(
+    # With what a search has found: only the balancing differs, and no second search is paid for.
+    plain = with_parameters(spec, dict(ours.parameters)).model_copy(
         update={"balancing": spec.balancing.model_copy(update={"method": "none"})}
     )
     groups = train.column(GROUP).to_numpy()

@@ -41,7 +41,7 @@ def confusion_plot(confusion: NDArray[np.float64], classes: Sequence[int | str])
                 fontsize=7,
                 color="white" if shares[row, column] > 0.5 else "black",
             )
-    return _png(figure)
+    return png(figure)
 
 
 def reliability_plot(bins: Sequence[ReliabilityBin]) -> bytes:
@@ -64,13 +64,24 @@ def reliability_plot(bins: Sequence[ReliabilityBin]) -> bytes:
     axes.set_ylim(0, 1)
     axes.set_title("Reliability on the hold-out", fontsize=10)
     axes.legend()
-    return _png(figure)
+    return png(figure)
 
 
 def predictions_plot(
-    event_time: NDArray[np.datetime64], label: NDArray[np.float64], output: NDArray[np.float64]
+    event_time: NDArray[np.datetime64],
+    label: NDArray[np.float64],
+    output: NDArray[np.float64],
+    *,
+    coverage: float,
 ) -> bytes:
-    """What was predicted, with its interval, and what came, over time. PNG bytes."""
+    """What was predicted, with its interval, and what came, over time. PNG bytes.
+
+    Args:
+        event_time: When each prediction was made, (n,).
+        label: What came, (n,).
+        output: Predictions and the ends of their intervals, (n, 3), in the label's unit.
+        coverage: The share of labels that intervals are to hold.
+    """
     from matplotlib.figure import Figure
 
     order = np.argsort(event_time, kind="stable")
@@ -80,10 +91,39 @@ def predictions_plot(
     axes.fill_between(event_time[order], low, high, alpha=0.2, linewidth=0, label="interval")
     axes.plot(event_time[order], label[order], color="black", linewidth=0.8, label="actual")
     axes.plot(event_time[order], point, linewidth=0.8, label="predicted")
-    axes.set_title(f"{len(label):,} hold-out rows", fontsize=10)
+    held = np.mean((output[:, 1] <= label) & (label <= output[:, 2]))
+    axes.set_title(
+        f"{len(label):,} hold-out rows; intervals for {coverage:.0%} hold {held:.1%}", fontsize=10
+    )
+    axes.set_xlabel("when the prediction was made")
     axes.legend(fontsize=8)
     figure.autofmt_xdate()
-    return _png(figure)
+    return png(figure)
+
+
+def gain_plot(
+    event_time: NDArray[np.datetime64], gain: NDArray[np.float64], *, baseline: str
+) -> bytes:
+    """The summed gain over the baseline, row by row: it rises where the model is better. PNG bytes.
+
+    Source: Welch and Goyal, Review of Financial Studies 21, 2008.
+
+    Args:
+        event_time: Times of the rows, (n,).
+        gain: The baseline's absolute error less the model's, (n,).
+        baseline: What the baseline is.
+    """
+    from matplotlib.figure import Figure
+
+    order = np.argsort(event_time, kind="stable")
+    figure = Figure(figsize=(7.0, 3.0), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(0.0, color="grey", linewidth=1, linestyle="--")
+    axes.plot(event_time[order], np.cumsum(gain[order]), linewidth=1)
+    axes.set_ylabel("summed gain")
+    axes.set_title(f"Absolute error of {baseline} less the challenger's: up is better", fontsize=10)
+    figure.autofmt_xdate()
+    return png(figure)
 
 
 def errors_plot(errors: Mapping[str, NDArray[np.float64]]) -> bytes:
@@ -104,10 +144,11 @@ def errors_plot(errors: Mapping[str, NDArray[np.float64]]) -> bytes:
     axes.set_ylim(0, 1)
     axes.set_title("Errors on the hold-out", fontsize=10)
     axes.legend(fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
-def _png(figure: "Figure") -> bytes:
+def png(figure: "Figure") -> bytes:
+    """The figure as PNG bytes, small enough to show in place."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return buffer.getvalue()

@@ -119,7 +119,7 @@ def decide(
     >>> evidence = GateEvidence(label, right, constant, constant, 2, 1)
     >>> decide(GatePolicy(metric="accuracy"), evidence, target=ClassTarget((0, 1)),
     ...     seed=7).reason  # doctest: +ELLIPSIS
-    'Promoted: version 2 gains +0.5000 in accuracy (95 % interval ...) over champion version 1, ...'
+    'Promoted: version 2 gains +0.5000 in accuracy (95 % interval ...) over champion version 1 (...'
     """
     for name in (policy.metric, *policy.minimum, *policy.maximum):
         metric_info(name, task=target.task)
@@ -147,16 +147,18 @@ def decide(
 
     criteria = (
         enough,
-        *_gains(policy, evidence, difference),
+        *_gains(policy, evidence, difference, baseline=target.baseline),
         *_segments(policy, evidence, difference),
         *_limits(policy, metric_values(target, evidence.label, evidence.challenger)),
     )
-    return Verdict(
-        promoted=all(criterion.passed for criterion in criteria),
-        reason=_reason(criteria),
-        criteria=criteria,
-        test=paired_test(target, evidence.label, evidence.challenger, evidence.champion),
+    test = paired_test(
+        target, evidence.label, evidence.challenger, evidence.champion, metric=policy.metric
     )
+    promoted = all(criterion.passed for criterion in criteria)
+    reason = _reason(criteria)
+    if target.task == "forecast":
+        reason += f" {_in_forecasters_words(evidence, test, target, promoted=promoted)}"
+    return Verdict(promoted=promoted, reason=reason, criteria=criteria, test=test)
 
 
 def _enough_rows(policy: GatePolicy, evidence: GateEvidence) -> Criterion:
@@ -175,13 +177,17 @@ def _enough_rows(policy: GatePolicy, evidence: GateEvidence) -> Criterion:
     )
 
 
-def _gains(policy: GatePolicy, evidence: GateEvidence, compare: _Compare) -> Iterator[Criterion]:
+def _gains(
+    policy: GatePolicy, evidence: GateEvidence, compare: _Compare, *, baseline: str
+) -> Iterator[Criterion]:
     """The challenger's gains over champion and baseline, which are one model at first."""
     version = evidence.champion_version
-    champion = "the naive baseline" if version is None else f"champion version {version}"
+    champion = baseline if version is None else f"champion version {version}"
+    if version is not None and evidence.champion_is_baseline:
+        champion += f" ({baseline})"
     opponents = [("gain_over_champion", champion, evidence.champion, policy.min_gain)]
     if policy.must_beat_baseline and not evidence.champion_is_baseline:
-        opponents.append(("gain_over_baseline", "the naive baseline", evidence.baseline, 0.0))
+        opponents.append(("gain_over_baseline", baseline, evidence.baseline, 0.0))
     for name, opponent, probabilities, required in opponents:
         found = compare(probabilities)
         passed = (found.low if policy.significance else found.estimate) > required
@@ -250,6 +256,19 @@ def _reason(criteria: Sequence[Criterion]) -> str:
         return f"Not promoted: {'; '.join(failed[:_MOST_FAILURES_NAMED] + rest)}."
     gain = next(criterion for criterion in criteria if criterion.name == "gain_over_champion")
     return f"Promoted: {gain.explanation}; all {len(criteria)} criteria hold."
+
+
+def _in_forecasters_words(
+    evidence: GateEvidence, test: PairedTest, target: Target, *, promoted: bool
+) -> str:
+    """How likely the difference is by chance, and what serves now: losing is a result."""
+    text = f"{test.name} test: p = {test.p_value:.3f}."
+    if promoted:
+        return text
+    serving = f"version {evidence.champion_version}"
+    if evidence.champion_is_baseline:
+        serving = target.baseline
+    return f"{text} {serving[0].upper()}{serving[1:]} keeps serving."
 
 
 def _words(policy: GatePolicy, found: PairedDifference) -> str:

@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from lakehouse.declaration.section import Number, Section, WholeNumber
 from ml_assets.metrics import MetricName
-from ml_assets.spec.section import Number, Section, WholeNumber
 
 
 class GatePolicy(Section):

@@ -31,9 +31,17 @@ def labels_of(table: "pa.Table", spec: ModelSpec) -> NDArray[Any]:
     if spec.label.classes:
         return _indices(table, spec)
     values = _numbers(table, spec, spec.label.column)
-    if spec.forecast is None:
-        return values
-    return values - _numbers(table, spec, spec.forecast.anchor)
+    anchors = anchors_of(table, spec)
+    return values if anchors is None else values - anchors
+
+
+def anchors_of(table: "pa.Table", spec: ModelSpec) -> NDArray[np.float64] | None:
+    """The last known value of each row of a forecast, (n,); None of all else.
+
+    Raises:
+        TidemarkError: A value is missing, or no finite number.
+    """
+    return None if spec.forecast is None else _numbers(table, spec, spec.forecast.anchor)
 
 
 def _indices(table: "pa.Table", spec: ModelSpec) -> NDArray[np.int64]:

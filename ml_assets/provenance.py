@@ -1,7 +1,8 @@
 """Where a result comes from: the run, the code and the features' identity."""
 
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -11,15 +12,17 @@ class Provenance:
 
     Attributes:
         run_id: The Dagster run.
-        manifest_hash: SHA-256 over the dbt nodes' checksums: which dbt code made the features.
-        features_version: Identity of the feature table's own lineage in dbt.
+        manifest_hash: Identity of the code of all dbt models.
+        features_version: Identity of the code that the feature table rests on.
         git_revision: Commit of the checkout, with `+changes` where files differ from it.
+        features_parts: What the features version is made of: a hash by part.
     """
 
     run_id: str
     manifest_hash: str
     features_version: str
     git_revision: str
+    features_parts: Mapping[str, str] = field(default_factory=dict)
 
 
 def git_revision(folder: Path) -> str:

@@ -6,7 +6,7 @@ installed `ml_assets.mlflow_flavor`, never through code out of storage.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,8 +61,18 @@ class Registry:
         parameters: Mapping[str, object],
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
+        series: Mapping[str, Sequence[float]] | None = None,
     ) -> LoggedVersion:
-        """Logs the bundle as a new run and a new version of the model."""
+        """Logs the bundle as a new run and a new version of the model.
+
+        Args:
+            model: Name of the model.
+            bundle: Folder of its files.
+            parameters: Of the run.
+            metrics: Of the run.
+            tags: Of the run and of the version.
+            series: Metrics with a value for each step, such as each fold; the first step is 1.
+        """
         from mlflow.entities import Metric, Param
 
         client = self._client()
@@ -71,7 +81,14 @@ class Registry:
         now = int(time.time() * 1000)
         client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+            metrics=[
+                *(Metric(name, value, now, 0) for name, value in metrics.items()),
+                *(
+                    Metric(name, value, now, step)
+                    for name, values in (series or {}).items()
+                    for step, value in enumerate(values, 1)
+                ),
+            ],
             params=[Param(k, str(v)[:_MAX_PARAMETER]) for k, v in parameters.items()],
         )
         _write_mlmodel(bundle, run_id)
@@ -93,10 +110,16 @@ class Registry:
         client.log_batch(
             mlflow_run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()]
         )
+        files = {f"{name}.png": image for name, image in plots.items()}
+        self.log_files(mlflow_run_id, "plots", files)
+
+    def log_files(self, mlflow_run_id: str, place: str, files: Mapping[str, bytes]) -> None:
+        """Adds files, by name, to a folder of a version's run."""
+        client = self._client()
         with scratch_folder(self._config.scratch_folder) as folder:
-            for name, image in plots.items():
-                (folder / f"{name}.png").write_bytes(image)
-            copy_files(folder, _path(client.get_run(mlflow_run_id), "plots"), self._config.s3)
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+            copy_files(folder, _path(client.get_run(mlflow_run_id), place), self._config.s3)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Points the alias at the version."""

@@ -29,6 +29,17 @@ class RetrainingDecision:
     evidence_ids: tuple[str, ...]
     evidence_id: str
 
+    @property
+    def ground(self) -> str:
+        """The reason without the answer: what speaks for it.
+
+        >>> RetrainingDecision(
+        ...     retrain=True, reason="Retrain: the model is old.", evidence_ids=(), evidence_id=""
+        ... ).ground
+        'the model is old'
+        """
+        return self.reason.partition(": ")[2].removesuffix(".")
+
 
 @dataclass(frozen=True)
 class _Cause:

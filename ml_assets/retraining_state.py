@@ -5,12 +5,12 @@ import json
 from datetime import datetime
 
 from lakehouse.connection import Lake
-from lakehouse.quoting import quote_identifier as quoted
 from ml_assets.model_versions import champion_version, newest_version
 from ml_assets.monitoring.run import current_evidence
 from ml_assets.retraining import RetrainingDecision, decide_retraining
 from ml_assets.spec.document import ModelSpec
 from ml_assets.staleness import training_state
+from ml_assets.training_set import count_labelled
 
 
 def consider_retraining(
@@ -27,13 +27,8 @@ def consider_retraining(
         features_version: Identity of the code of the spec's table, as it is now.
         now: The time (UTC).
     """
-    known, labels = _labels(lake, spec, now=now)
-    if labels == 0:
-        return None
-    decision = _by_staleness(lake, spec, features_version)
+    decision = open_decision(lake, spec, features_version=features_version, now=now)
     if decision is None:
-        decision = _by_evidence(lake, spec, known=known, labels=labels, now=now)
-    if _is_recorded(lake, decision, spec.name):
         return None
     with lake.write(f"retraining decision {spec.name}") as write:
         if _is_recorded(lake, decision, spec.name):
@@ -52,6 +47,19 @@ def consider_retraining(
             ],
         )
     return decision
+
+
+def open_decision(
+    lake: Lake, spec: ModelSpec, *, features_version: str, now: datetime
+) -> RetrainingDecision | None:
+    """What `consider_retraining` would decide, not recorded; None if it stands there already."""
+    known, labels = _labels(lake, spec, now=now)
+    if labels == 0:
+        return None
+    decision = _by_staleness(lake, spec, features_version)
+    if decision is None:
+        decision = _by_evidence(lake, spec, known=known, labels=labels, now=now)
+    return None if _is_recorded(lake, decision, spec.name) else decision
 
 
 def _is_recorded(lake: Lake, decision: RetrainingDecision, model: str) -> bool:
@@ -103,21 +111,8 @@ def _by_evidence(
 def _labels(lake: Lake, spec: ModelSpec, *, now: datetime) -> tuple[int, int]:
     """Labelled rows at the last training and now."""
     then = lake.rows(
-        "select train_rows + holdout_rows + excluded_rows from lake.ml.training_sets"
-        " where model = ? order by created_at desc limit 1",
+        "select train_rows + holdout_rows + excluded_rows + coalesce(purged_rows, 0)"
+        " from lake.ml.training_sets where model = ? order by created_at desc limit 1",
         [spec.name],
     )
-    exists = lake.rows(
-        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'marts'"
-        " and table_name = ?",
-        [spec.table],
-    )
-    if not exists:
-        return 0, 0
-    known = lake.rows(
-        f"select count(*) from lake.marts.{quoted(spec.table)}"  # noqa: S608 - quoted names
-        f" where {quoted(spec.label.column)} is not null"
-        f" and {quoted(spec.event_time)} + to_days(?) <= ?",
-        [spec.label.delay_days, now],
-    )
-    return int(then[0][0]) if then else 0, int(known[0][0])
+    return int(then[0][0]) if then else 0, count_labelled(lake, spec, now=now)

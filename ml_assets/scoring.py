@@ -14,8 +14,10 @@ import numpy as np
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.scratch import scratch_folder
+from lakehouse.table_columns import add_missing_columns
 from ml_assets.artifacts import local_folder
 from ml_assets.bundle import load_bundle
+from ml_assets.feature_rows import feature_rows
 from ml_assets.model import FittedModel, expected_value
 from ml_assets.model_versions import ModelVersion
 from ml_assets.spec.document import ModelSpec
@@ -39,6 +41,9 @@ SCORE_COLUMNS = """
     training_set_hash varchar not null, features_version varchar not null,
     snapshot_id bigint not null, scored_at timestamptz not null, run_id varchar not null"""
 
+# What tables of versions before intervals lack.
+_ADDED_COLUMNS = {"interval_low": "double", "interval_high": "double"}
+
 
 @dataclass(frozen=True)
 class ScoringResult:
@@ -60,13 +65,20 @@ def scores_table(model: str) -> str:
 
 
 def ensure_scores_table(lake: Lake, model: str) -> None:
-    """Creates the model's scores table where it is missing."""
+    """Creates the model's scores table where it is missing; brings an older one up to date."""
     name = scores_table(model)
-    if lake.rows(
-        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'ml'"
-        " and table_name = ?",
+    nullable = lake.rows(
+        "select is_nullable from duckdb_columns() where database_name = 'lake'"
+        " and schema_name = 'ml' and table_name = ? and column_name = 'probabilities'",
         [name],
-    ):
+    )
+    if nullable:
+        add_missing_columns(lake, {f"ml.{name}": _ADDED_COLUMNS})
+        if not nullable[0][0]:
+            with lake.write(f"nulls in ml.{name}") as write:
+                write.connection.execute(
+                    f"alter table lake.ml.{quoted(name)} alter column probabilities drop not null"
+                )
         return
     with lake.write(f"create ml.{name}") as write:
         write.connection.execute(
@@ -78,7 +90,7 @@ def count_unscored(lake: Lake, spec: ModelSpec, version: int, *, rescore: bool) 
     """Rows of the feature table that are waiting for a score."""
     return int(
         lake.rows(
-            f"select count(*) from lake.marts.{quoted(spec.table)} as feature"  # noqa: S608
+            f"select count(*) from {feature_rows(spec)} as feature"  # noqa: S608
             f" where {_not_scored(spec, version, rescore=rescore)}"
         )[0][0]
     )
@@ -258,13 +270,13 @@ def _unscored_query(
     spec: ModelSpec, champion: ModelVersion, *, rescore: bool, snapshot_id: int
 ) -> str:
     anchor = () if spec.forecast is None else (spec.forecast.anchor,)
-    columns = ", ".join(
-        quoted(name) for name in dict.fromkeys((spec.entity_key, *anchor, *spec.features.columns))
-    )
+    scale = () if spec.intervals.scale is None else (spec.intervals.scale,)
+    names = dict.fromkeys((spec.entity_key, *anchor, *scale, *spec.features.columns))
+    columns = ", ".join(quoted(name) for name in names)
     waiting = _not_scored(spec, champion.version, rescore=rescore)
     return (
-        f"select {columns} from (from lake.marts.{quoted(spec.table)}"  # noqa: S608
-        f" at (version => {snapshot_id:d})) as feature where {waiting}"
+        f"select {columns} from {feature_rows(spec, snapshot_id=snapshot_id)} as feature"  # noqa: S608
+        f" where {waiting}"
     )
 
 

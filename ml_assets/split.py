@@ -1,4 +1,4 @@
-"""Splits that do not leak: hold-out by time, folds by group."""
+"""Splits that do not leak: hold-out by time or by chance, folds by group."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,18 @@ from numpy.typing import NDArray
 
 from lakehouse.errors import TidemarkError
 
-TRAIN, HOLDOUT, EXCLUDED = "train", "holdout", "excluded"
+TRAIN, HOLDOUT, EXCLUDED, PURGED = "train", "holdout", "excluded", "purged"
 _MOST_FOLDS = 127  # what int8 holds
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The role of each row, (n,): "train", "holdout" or "excluded", and the cutoff between them.
+    """The role of each row, (n,), and the cutoff: from there on no row was trained on.
 
-    Excluded are rows from the cutoff on whose near-duplicate group has training rows: as hold-out
-    they would leak, and for training they are too late.
+    Roles are "train", "holdout", "excluded" and "purged". Excluded are rows from the cutoff on
+    whose near-duplicate group has training rows: as hold-out they would leak, and for training they
+    are too late. Purged are rows before the cutoff whose label was not known by then: who trains
+    at the cutoff does not have them.
     """
 
     role: NDArray[np.str_]
@@ -44,8 +46,13 @@ class Split:
 
     @property
     def n_excluded(self) -> int:
-        """The number of rows left out because they would leak."""
-        return len(self.role) - self.n_train - self.n_holdout
+        """The number of late rows left out because they nearly repeat a training row."""
+        return int(np.equal(self.role, EXCLUDED).sum())
+
+    @property
+    def n_purged(self) -> int:
+        """The number of early rows left out because their label was not known at the cutoff."""
+        return int(np.equal(self.role, PURGED).sum())
 
 
 def time_holdout_split(
@@ -54,18 +61,26 @@ def time_holdout_split(
     *,
     holdout: float | None = None,
     cutoff: np.datetime64 | None = None,
+    delay_days: int = 0,
+    horizon: int = 0,
 ) -> Split:
     """Rows before the cutoff for training, later ones as hold-out, none of them a near duplicate.
 
     All rows of one timestamp fall on one side. Given `holdout`, the cutoff is the timestamp in the
     data that leaves the share of rows nearest to it (the larger of two equally near), before any
-    are excluded.
+    are left out.
+
+    Source of purging: de Prado, "Advances in Financial Machine Learning", 2018, section 7.4.1.
 
     Args:
         event_time: UTC times of the rows, (n,), none missing.
         groups: Near-duplicate group of each row, (n,).
         holdout: Share of the newest rows, above 0 and below 1; or
         cutoff: the first time that is held out.
+        delay_days: From a row's time until its label is known, 0 or more: rows whose label came
+            after the cutoff are purged.
+        horizon: Of a forecast, how many times of the data later the label stands, 0 or more: rows
+            whose label stands at the cutoff or later are purged.
 
     Raises:
         TidemarkError: A side is empty, a time is missing, or not exactly one of `holdout` and
@@ -93,14 +108,56 @@ def time_holdout_split(
             hint="Give holdout=0.2, or cutoff=np.datetime64('2025-01-01').",
         )
     late = time >= at
-    leaks = late & np.isin(groups, groups[~late])
-    role = np.where(leaks, EXCLUDED, np.where(late, HOLDOUT, TRAIN))
+    unknown = ~late & _label_unknown(time, at, delay_days=delay_days, horizon=horizon)
+    leaks = late & np.isin(groups, groups[~late & ~unknown])
+    role = np.select([unknown, leaks, late], [PURGED, EXCLUDED, HOLDOUT], TRAIN)
     split = Split(role, at)
     if not split.n_train or not split.n_holdout:
         raise TidemarkError(
             f"A split at {at} leaves {split.n_train} rows for training and {split.n_holdout} as "
-            f"hold-out ({split.n_excluded} left out as near duplicates of training rows).",
+            f"hold-out ({split.n_excluded} left out as near duplicates of training rows,"
+            f" {split.n_purged} because their label came later).",
             hint=f"Choose another cutoff or share; times go from {_range(time)}.",
+        )
+    return split
+
+
+def chance_holdout_split(
+    event_time: NDArray[np.datetime64],
+    groups: NDArray[np.integer],
+    *,
+    holdout: float,
+    seed: int,
+) -> Split:
+    """Groups drawn by chance as hold-out until it has its share of the rows, or just more.
+
+    For rows whose times mean nothing: where they do, a model that has seen the days around a
+    row is judged too well. The cutoff is just after the newest row.
+
+    Args:
+        event_time: UTC times of the rows, (n,), none missing.
+        groups: Near-duplicate group of each row, (n,).
+        holdout: Share of the rows, above 0 and below 1.
+        seed: Of the draw.
+
+    Raises:
+        TidemarkError: A side is empty.
+
+    >>> times = np.full(4, np.datetime64("2025-01-01", "us"))
+    >>> chance_holdout_split(times, np.array([0, 0, 1, 2]), holdout=0.25, seed=7).n_holdout
+    1
+    """
+    _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
+    drawn = np.random.default_rng(seed).permutation(len(size))
+    before = np.cumsum(size[drawn]) - size[drawn]
+    held = drawn[before < holdout * len(groups)]
+    role = np.where(np.isin(group, held), HOLDOUT, TRAIN)
+    split = Split(role, event_time.astype("datetime64[us]").max() + np.timedelta64(1, "us"))
+    if not split.n_train or not split.n_holdout:
+        raise TidemarkError(
+            f"A hold-out of {holdout:.0%} leaves {split.n_train} rows for training and"
+            f" {split.n_holdout} as hold-out: there are {len(size)} groups of near duplicates.",
+            hint="Needed: two groups or more, and a share that leaves some on either side.",
         )
     return split
 
@@ -156,6 +213,18 @@ def group_k_folds(
         fold_of_group[members] = np.repeat(np.arange(folds), added)
         count[:, place] += added
     return fold_of_group[group]
+
+
+def _label_unknown(
+    time: NDArray[np.datetime64], at: np.datetime64, *, delay_days: int, horizon: int
+) -> NDArray[np.bool_]:
+    """Which rows' labels were not known before that time, (n,)."""
+    unknown = time + np.timedelta64(delay_days, "D") > at
+    if horizon:
+        before = np.unique(time[time < at])
+        # Fewer times than the horizon: none of them has its label yet.
+        unknown |= time >= (before[-horizon:][0] if len(before) else at)
+    return unknown
 
 
 def _cutoff(time: NDArray[np.datetime64], *, holdout: float) -> np.datetime64:

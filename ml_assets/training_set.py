@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lakehouse.code_versions import CodeVersion, record_versions
 from lakehouse.connection import Lake
 from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
 from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.scratch import scratch_folder
 from ml_assets.artifacts import is_published, publish_folder
+from ml_assets.feature_rows import feature_rows
 from ml_assets.near_duplicates import near_duplicate_groups
 from ml_assets.provenance import Provenance
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
-from ml_assets.split import Split, time_holdout_split
+from ml_assets.split import Split, chance_holdout_split, time_holdout_split
+from ml_assets.trained_specs import record_spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +42,9 @@ class TrainingSet:
         training_set_hash: SHA-256 of that file.
         train_rows, holdout_rows: Rows by role.
         excluded_rows: Hold-out rows left out because a near-duplicate is in the training rows.
-        cutoff: First event time of the hold-out (UTC).
+        purged_rows: Training rows left out because their label was not known at the cutoff.
+        cutoff: First event time that was not trained on (UTC): that of the hold-out, or just
+            after the newest row where the hold-out was drawn by chance.
     """
 
     model: str
@@ -53,6 +58,7 @@ class TrainingSet:
     train_rows: int
     holdout_rows: int
     excluded_rows: int
+    purged_rows: int = 0
 
 
 def build_training_set(
@@ -67,7 +73,7 @@ def build_training_set(
         TidemarkError: No labelled rows, or one side of the split would be empty.
     """
     snapshot_id = lake.snapshot_id()
-    table = _labelled_rows(lake, spec, snapshot_id=snapshot_id, now=now)
+    table = labelled_rows(lake, spec, snapshot_id=snapshot_id, now=now)
     if table.num_rows == 0:
         raise TidemarkError(
             f"{spec.name}: marts.{spec.table} has no labelled row up to {now:%Y-%m-%d %H:%M} UTC.",
@@ -87,12 +93,28 @@ def build_training_set(
         spec_hash=spec_hash(spec),
         manifest_hash=provenance.manifest_hash,
         cutoff=_utc(split.cutoff),
-        train_rows=int((split.role == "train").sum()),
-        holdout_rows=int((split.role == "holdout").sum()),
-        excluded_rows=int((split.role == "excluded").sum()),
+        train_rows=split.n_train,
+        holdout_rows=split.n_holdout,
+        excluded_rows=split.n_excluded,
+        purged_rows=split.n_purged,
     )
-    _record(lake, built, columns=table.column_names, now=now, run_id=provenance.run_id)
+    _record(lake, built, spec, provenance, columns=table.column_names, now=now)
     return built
+
+
+def count_labelled(lake: Lake, spec: ModelSpec, *, now: datetime) -> int:
+    """Rows whose label was known at `now`; 0 as long as dbt has not made the table."""
+    if not lake.rows(
+        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'marts'"
+        " and table_name = ?",
+        [spec.table],
+    ):
+        return 0
+    rows = lake.rows(
+        f"select count(*) from {feature_rows(spec)} where {_labelled(spec)}",  # noqa: S608
+        [spec.label.delay_days, now],
+    )
+    return int(rows[0][0])
 
 
 def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.int64]]:
@@ -111,7 +133,17 @@ def split_rows(table: "pa.Table", spec: ModelSpec) -> tuple[Split, NDArray[np.in
             )
         ]
         groups = near_duplicate_groups(texts, similarity=near.similarity, seed=spec.seed)
-    return time_holdout_split(event_time, groups, holdout=spec.split.holdout), groups
+    if spec.split.by == "chance":
+        share, seed = spec.split.holdout, spec.seed
+        return chance_holdout_split(event_time, groups, holdout=share, seed=seed), groups
+    split = time_holdout_split(
+        event_time,
+        groups,
+        holdout=spec.split.holdout,
+        delay_days=spec.label.delay_days,
+        horizon=0 if spec.forecast is None else spec.forecast.horizon,
+    )
+    return split, groups
 
 
 def read_training_set(lake: Lake, path: str, *, role: str | None = None) -> "pa.Table":
@@ -129,8 +161,9 @@ def newest_training_set(lake: Lake, model: str, *, run_id: str | None = None) ->
     """The training set that was built last for the model; the run's own, where it built one."""
     rows = lake.rows(
         "select model, path, training_set_hash, source_snapshot_id, features_version, spec_hash,"
-        " manifest_hash, cutoff, train_rows, holdout_rows, excluded_rows from lake.ml.training_sets"
-        " where model = ? order by run_id is not distinct from ? desc, created_at desc limit 1",
+        " manifest_hash, cutoff, train_rows, holdout_rows, excluded_rows, coalesce(purged_rows, 0)"
+        " from lake.ml.training_sets where model = ?"
+        " order by run_id is not distinct from ? desc, created_at desc limit 1",
         [model, run_id],
     )
     return TrainingSet(*rows[0]) if rows else None
@@ -146,19 +179,27 @@ def spec_columns(spec: ModelSpec) -> list[str]:
         *spec.features.categorical,
         *spec.features.numeric,
         *spec.segments,
+        *spec.rows,
         *((spec.forecast.anchor,) if spec.forecast else ()),
+        *((spec.intervals.scale,) if spec.intervals.scale else ()),
         *(spec.split.near_duplicates.columns if spec.split.near_duplicates else ()),
     ]
     return list(dict.fromkeys(columns))
 
 
-def _labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime) -> "pa.Table":
+def _labelled(spec: ModelSpec) -> str:
+    """The condition that a row's label is known; takes the delay in days and the present."""
+    label, event_time = quoted(spec.label.column), quoted(spec.event_time)
+    return f"{label} is not null and {event_time} + to_days(?) <= ?"
+
+
+def labelled_rows(lake: Lake, spec: ModelSpec, *, snapshot_id: int, now: datetime) -> "pa.Table":
+    """The rows of the spec's table whose label was known at `now`, in the order of event time."""
     columns = ", ".join(quoted(name) for name in spec_columns(spec))
     event_time, key = quoted(spec.event_time), quoted(spec.entity_key)
     return lake.table(
-        f"select {columns} from lake.marts.{quoted(spec.table)} at (version => {snapshot_id:d})"  # noqa: S608
-        f" where {quoted(spec.label.column)} is not null"
-        f" and {event_time} + to_days(?) <= ?"
+        f"select {columns} from {feature_rows(spec, snapshot_id=snapshot_id)}"  # noqa: S608
+        f" where {_labelled(spec)}"
         f" order by {event_time}, {key}",
         [spec.label.delay_days, now],
     )
@@ -176,8 +217,15 @@ def _write(table: "pa.Table", split: Split, groups: NDArray[np.int64], file: Pat
 
 
 def _record(
-    lake: Lake, built: TrainingSet, *, columns: list[str], now: datetime, run_id: str
+    lake: Lake,
+    built: TrainingSet,
+    spec: ModelSpec,
+    provenance: Provenance,
+    *,
+    columns: list[str],
+    now: datetime,
 ) -> None:
+    code = CodeVersion(provenance.features_version, provenance.features_parts)
     values: list[Any] = [
         built.model,
         built.training_set_hash,
@@ -192,7 +240,8 @@ def _record(
         built.excluded_rows,
         json.dumps(columns),
         now,
-        run_id,
+        provenance.run_id,
+        built.purged_rows,
     ]
     with lake.write(f"training set {built.model}") as write:
         if not is_published(built.path, lake.config.s3):
@@ -205,6 +254,9 @@ def _record(
             f"insert into lake.ml.training_sets values ({', '.join('?' * len(values))})",  # noqa: S608
             values,
         )
+        record_spec(write.connection, spec, now=now)
+        if code.parts:
+            record_versions(write.connection, [code], now=now)
 
 
 def _utc(moment: np.datetime64) -> datetime:

@@ -55,7 +55,7 @@ def batch_name(files: Iterable[LandedFile], *, newest_load: int) -> str:
 
     A file that changes back to what it once was is another batch, as its load came in between.
     """
-    identities = sorted(f"{file.bucket}|{file.key}|{file.etag}" for file in files)
+    identities = sorted(f"{file.bucket}|{file.key}|{file.version}" for file in files)
     return hashlib.sha256("\n".join([str(newest_load), *identities]).encode()).hexdigest()[:20]
 
 

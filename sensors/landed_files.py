@@ -29,7 +29,7 @@ def landed_files_sensor(platform: SensorContext) -> dg.SensorDefinition:
     )
     def landed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         lake = platform.open_lake()
-        landed = list_sources(platform.landing, platform.sources, platform.s3)
+        landed = list_sources(platform.landing, platform.sources.values(), platform.s3)
         pending = pending_files(lake, landed)
         decision = decide_ingest(
             pending,

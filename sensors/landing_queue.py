@@ -15,6 +15,7 @@ from lakehouse.landing.files import list_sources
 from lakehouse.landing.ledger import newest_load, pending_files
 from lakehouse.landing.notifications import MalformedNotificationError, created_objects
 from lakehouse.landing.queue import LandingQueue, QueueMessage
+from lakehouse.sources import landing_folders
 from sensors.context import SensorContext
 from sensors.ingest_decision import first_run_key
 from sensors.runs import unfinished_run
@@ -45,15 +46,15 @@ class Requested:
         return cls(data["run_key"], tuple(data["receipts"]))
 
 
-def concerns(key_path: str, landing: str, sources: Collection[str]) -> bool:
-    """Whether the object is below the landing prefix of a declared source.
+def concerns(key_path: str, landing: str, folders: Collection[str]) -> bool:
+    """Whether the object is in a landing folder of a declared source.
 
     >>> concerns("s3://b/landing/reviews/x.csv", "s3://b/landing", ["reviews"])
     True
     >>> concerns("s3://b/landing/reviews.csv", "s3://b/landing", ["reviews"])
     False
     """
-    return any(key_path.startswith(f"{landing}/{source}/") for source in sources)
+    return any(key_path.startswith(f"{landing}/{folder}/") for folder in folders)
 
 
 def landing_queue_sensor(platform: SensorContext, url: str) -> dg.SensorDefinition:
@@ -103,7 +104,7 @@ def run_exists(instance: dg.DagsterInstance, run_key: str) -> bool:
 
 
 def _run_key(context: dg.SensorEvaluationContext, platform: SensorContext) -> str | None:
-    landed = list_sources(platform.landing, platform.sources, platform.s3)
+    landed = list_sources(platform.landing, platform.sources.values(), platform.s3)
     lake = platform.open_lake()
     pending = pending_files(lake, landed)
     if not pending:
@@ -118,6 +119,7 @@ def _sorted_out(
 ) -> tuple[list[QueueMessage], int]:
     """The messages that can be read, and how many of them name files of a source."""
     understood, useful = [], 0
+    folders = landing_folders(platform.sources.values())
     for message in messages:
         try:
             created = created_objects(message.body)
@@ -127,7 +129,7 @@ def _sorted_out(
             continue
         understood.append(message)
         paths = [f"s3://{one.bucket}/{one.key}" for one in created]
-        useful += any(concerns(path, platform.landing, platform.sources) for path in paths)
+        useful += any(concerns(path, platform.landing, folders) for path in paths)
     return understood, useful
 
 

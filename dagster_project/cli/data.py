@@ -8,11 +8,11 @@ import typer
 from dagster_project.cli.output import JsonOption, console, print_json
 from dagster_project.platform import load_platform
 from lakehouse.landing.files import land_files
-from lakehouse.sources import find_source
+from lakehouse.sources import find_source, landing_folders
 
 
 def land(
-    source: Annotated[str, typer.Argument(help="A source declared in the dbt project.")],
+    source: Annotated[str, typer.Argument(help="A raw table, or a source of sources/.")],
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files, to land.")],
     json: JsonOption = False,
 ) -> None:
@@ -24,16 +24,14 @@ def land(
     """
     platform = load_platform()
     settings = platform.settings
-    found = find_source(platform.sources, source)
-    landed = land_files(
-        paths, source=found.name, landing=settings.landing_path, s3=settings.s3_access
-    )
+    find_source(landing_folders(platform.sources.values()), source)
+    landed = land_files(paths, source=source, landing=settings.landing_path, s3=settings.s3_access)
     if json:
         print_json([{"file": file.key, "bytes": file.size} for file in landed])
         return
     size = sum(file.size for file in landed)
     console.print(
-        f"{len(landed)} files ({size / 1e6:,.1f} MB) are in {settings.landing_path}/{found.name}."
+        f"{len(landed)} files ({size / 1e6:,.1f} MB) are in {settings.landing_path}/{source}."
         " Next: [bold]tidemark run[/]",
         highlight=False,
     )

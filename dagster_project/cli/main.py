@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from dagster_project.cli import (
+    backtest_policy,
     backup,
     check,
     data,
@@ -14,11 +15,14 @@ from dagster_project.cli import (
     doctor,
     lifecycle,
     maintain,
+    new,
     plan,
+    pull,
     restore,
     run,
     sql,
     status,
+    webhook,
 )
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
@@ -32,16 +36,20 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.add_typer(new.app, name="new")
 app.command()(data.land)
+app.command()(pull.pull)
 app.command()(run.run)
 app.command()(plan.plan)
 app.command()(sql.sql)
 app.command()(status.status)
 app.command()(check.check)
+app.command()(backtest_policy.backtest_policy)
 app.command()(maintain.maintain)
 app.command()(backup.backup)
 app.command()(restore.restore)
 app.command()(doctor.doctor)
+app.command()(webhook.webhook)
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(demo.demo)

@@ -4,21 +4,15 @@ from typing import Any
 
 from dagster_project.cli.extraction_report import extraction_report, print_extraction
 from dagster_project.cli.output import console, print_table, shown
+from dagster_project.lineage import sources_of
 from dagster_project.platform import Platform
 from lakehouse.quoting import quote_identifier
+from ml_assets.metrics import METRICS
 from ml_assets.scoring import scores_table
 
 # The tables `monitoring.drift` and `ops.promotions` have them all.
 _SHOWN_WINDOWS = 12
 _SHOWN_VERDICTS = 3
-_METRICS = (
-    "accuracy",
-    "macro_f1",
-    "mean_absolute_error",
-    "quadratic_weighted_kappa",
-    "log_loss",
-    "expected_calibration_error",
-)
 
 
 def report(platform: Platform) -> dict[str, Any]:
@@ -99,24 +93,9 @@ def _scored(platform: Platform, source: str) -> int | None:
             f" from lake.ml.{quote_identifier(scores_table(spec.name))}"
         )[0][0]
         for spec in platform.good_specs.values()
-        if source in _sources_of(manifest, spec.table)
+        if source in sources_of(manifest, spec.table)
     ]
     return max(counts) if counts else None
-
-
-def _sources_of(manifest: dict[str, Any], table: str) -> set[str]:
-    waiting = [key for key, node in manifest["nodes"].items() if node["name"] == table]
-    found, seen = set(), set()
-    while waiting:
-        key = waiting.pop()
-        if key in seen:
-            continue
-        seen.add(key)
-        if key.startswith("source."):
-            found.add(manifest["sources"][key]["name"])
-        elif key in manifest["nodes"]:
-            waiting += manifest["nodes"][key]["depends_on"]["nodes"]
-    return found
 
 
 def _model(platform: Platform, name: str) -> dict[str, Any]:
@@ -135,7 +114,7 @@ def _model(platform: Platform, name: str) -> dict[str, Any]:
     )
     table: dict[str, dict[str, Any]] = {}
     for metric, subject, version, value, low, high, _, _ in rows:
-        if metric in _METRICS:
+        if metric in METRICS:
             title = subject if version is None else f"{subject} {version}"
             cell = f"{value:.4f} [{low:.4f}, {high:.4f}]"
             table.setdefault(metric, {"metric": metric})[title] = cell
@@ -143,7 +122,7 @@ def _model(platform: Platform, name: str) -> dict[str, Any]:
         "champion": champion,
         "evaluated_version": rows[0][7] if rows else None,
         "holdout_rows": rows[0][6] if rows else 0,
-        "metrics": [table[metric] for metric in _METRICS if metric in table],
+        "metrics": [table[metric] for metric in METRICS if metric in table],
         "window": spec.monitors.window,
         "windows": _windows(platform, name, champion),
         "verdicts": [

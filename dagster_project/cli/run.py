@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from dagster_project.cli.output import JsonOption, console, print_json
+from dagster_project.cli.pull import pull_all, raise_failed
 from dagster_project.cli.report import print_report, report
 from dagster_project.dbt_server import warm_dbt
 from dagster_project.outcome import RunOutcome
@@ -30,16 +31,21 @@ def run(
     retrain: Annotated[
         list[str] | None, typer.Option("--retrain", help="Train this model in any case.")
     ] = None,
+    pull: Annotated[
+        bool, typer.Option("--pull", help="First fetch what is new at the declared sources.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run the whole graph: load, clean, train where needed, gate, score, monitor.
 
+    Without --pull nothing is fetched from the network: the run takes the files that have landed.
     Only what is new is done: files that the ledger does not hold, rows that the champion has not
     scored, models whose spec or features changed. Drift or bad performance found on the way asks
     for a retraining, which follows at once if the model's policy allows it.
     """
     platform = load_platform()
     started = time.perf_counter()
+    pulls = pull_all(platform, quiet=json) if pull else []
     outcomes = run_rounds(platform, rescore=rescore, retrain=retrain or [], quiet=json)
     seconds = time.perf_counter() - started
     if json:
@@ -47,6 +53,7 @@ def run(
             {
                 "runs": [outcome.run_id for outcome in outcomes],
                 "success": all(outcome.success for outcome in outcomes),
+                "pulls": [one.as_json() for one in pulls],
                 "errors": [str(error) for outcome in outcomes for error in outcome.errors],
                 "seconds": seconds,
                 "report": report(platform),
@@ -59,6 +66,7 @@ def run(
     for outcome in outcomes:
         if not outcome.success:
             raise outcome.as_error()
+    raise_failed(pulls)
 
 
 def run_rounds(
@@ -68,7 +76,7 @@ def run_rounds(
     _check_names(platform, retrain)
     _warn_of_broken_specs(platform, quiet=quiet)
     outcomes: list[RunOutcome] = []
-    asked = list(retrain)
+    asked = dict.fromkeys(retrain, "it was asked for")
     with ExitStack() as stack:
         for _ in range(_MOST_ROUNDS):
             state = read_state(platform, rescore=rescore)
@@ -107,8 +115,9 @@ def _round(
         return execute(platform, steps, rescore=rescore, progress=progress)
 
 
-def _retraining_asked(platform: Platform, *, quiet: bool) -> list[str]:
-    asked = []
+def _retraining_asked(platform: Platform, *, quiet: bool) -> dict[str, str]:
+    """The models to be trained now, by what has been found out about them, and why."""
+    asked = {}
     for name, spec in platform.good_specs.items():
         decision = consider_retraining(
             platform.lake(),
@@ -122,7 +131,7 @@ def _retraining_asked(platform: Platform, *, quiet: bool) -> list[str]:
             word = "[yellow]retrain[/]" if decision.retrain else "no retraining"
             console.print(f"{name}: {word}: {decision.reason}", highlight=False)
         if decision.retrain:
-            asked.append(name)
+            asked[name] = decision.ground
     return asked
 
 

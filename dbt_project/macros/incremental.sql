@@ -6,7 +6,7 @@
     row in the ledger names its successor in `superseded_by`. An incremental model
     - takes the rows of loads that it has not seen (`newest`),
     - removes its rows of superseded loads, and
-    - replaces its rows that come out differently now (same review_id),
+    - replaces its rows that come out differently now (same `unique_key`),
     the last two in one transaction, by the strategy below.
 -#}
 
@@ -42,6 +42,7 @@
     {%- set target = arguments['target_relation'] -%}
     {%- set changes = arguments['temp_relation'] -%}
     {%- set columns = arguments['dest_columns'] | map(attribute='name') -%}
+    {%- set key = adapter.quote(arguments['unique_key']) -%}
     delete from {{ target }}
     where _load_id in (
         {{ superseded_loads() }}
@@ -51,8 +52,8 @@
 
     {#- The load id is there to skip the files of all other loads. #}
     delete from {{ target }}
-    where (review_id, _load_id) in (
-        select (review_id, _load_id) from {{ changes }}
+    where ({{ key }}, _load_id) in (
+        select ({{ key }}, _load_id) from {{ changes }}
     );
 
     insert into {{ target }} by name
@@ -63,6 +64,7 @@
 {% macro remove_rows_gone_from(relation) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where review_id not in (select review_id from {{ relation }})
+        {%- set key = adapter.quote(config.require('unique_key')) %}
+        where {{ key }} not in (select {{ key }} from {{ relation }})
     {%- endif -%}
 {%- endmacro %}

@@ -111,7 +111,7 @@ def commit_files(
             loads.append(load)
             result = load.result
         elif version is not None and result.load_id == version.load_id:
-            fresh_etags[version.load_id] = item.file.etag
+            fresh_etags[version.load_id] = item.file.version
         results.append(result)
     refresh_etags(connection, fresh_etags)
     _write_loads(write, source, loads, loaded_at)
@@ -124,7 +124,7 @@ def settled(prepared: PreparedFile, known: KnownVersion | None) -> IngestResult 
         return skipped(prepared)
     same_content = (
         known is not None
-        and (known.is_loaded or known.etag == prepared.file.etag)
+        and (known.is_loaded or known.etag == prepared.file.version)
         and known.content_hash == prepared.content_hash
     )
     if known is not None and same_content:
@@ -200,7 +200,7 @@ def _entry(load: _NewLoad, loaded_at: datetime, snapshot_id: int) -> LedgerEntry
         source=file.source,
         bucket=file.bucket,
         file=file.key,
-        etag=file.etag,
+        etag=file.version,
         content_hash=load.prepared.content_hash,
         bytes=file.size,
         lines=result.lines,

@@ -23,7 +23,7 @@ def stage_csv(
     Args:
         staging: Where to.
         blocks: The text in UTF-8.
-        columns: The declared columns.
+        columns: The declared columns; with none any header will do.
         detection: Delimiter and line end.
 
     Raises:
@@ -46,7 +46,7 @@ def _header(records: Records, staging: Staging, columns: tuple[str, ...]) -> lis
             staging.reject([RejectedLine(line, "", "blank line")])
             continue
         names = raw_names(fields, columns)
-        if not {fold(name) for name in names} & {fold(column) for column in columns}:
+        if columns and not {fold(name) for name in names} & set(map(fold, columns)):
             shown = ", ".join(fields)[:200].encode("utf-8", "replace").decode()
             raise UnreadableFileError(
                 f"Its header names no declared column: {shown!r}; declared: {', '.join(columns)}."

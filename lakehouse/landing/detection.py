@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from lakehouse.feeds.reading import Reading
 from lakehouse.landing.compression import (
     Compression,
     UnreadableFileError,
@@ -52,38 +53,40 @@ class Detection:
         return ", ".join(parts)
 
 
-def detect(path: Path, name: str) -> Detection:
+def detect(path: Path, name: str, reading: Reading | None = None) -> Detection:
     """How to read the file, from its content; its name only settles what that leaves open.
 
     Args:
         path: A local file.
         name: The name that it landed under.
+        reading: What its source declares; that is not asked of the content.
 
     Raises:
         UnreadableFileError: It is damaged, or of a kind that cannot be read.
     """
+    declared = reading or Reading()
     with path.open("rb") as file:
         compression = compression_of(file.read(16))
     with open_decompressed(path, compression) as stream:
         sample = stream.read(_SAMPLE)
-        if sample.startswith(b"PAR1"):
+        if declared.format == "parquet" or (declared.format is None and sample.startswith(b"PAR1")):
             return Detection(format="parquet", compression=compression)
         if kind := foreign_kind(sample):
             raise UnreadableFileError(f"It is {kind}, which cannot be read.")
         mark = byte_order_mark(sample)
         # Before the rest is read for its encoding, which takes as long as the file is.
-        _text(sample, mark, encoding_of(sample, at_end=False) or "utf-8")
-        encoding = _encoding(sample, stream)
+        _text(sample, mark, declared.encoding or encoding_of(sample, at_end=False) or "utf-8")
+        encoding = declared.encoding or _encoding(sample, stream)
     text = _text(sample, mark, encoding)
     if not text:
         return Detection(format="empty", compression=compression)
-    form = text_format(text, name)
+    form = declared.format or text_format(text, name)
     return Detection(
         format=form,
         compression=compression,
         encoding=encoding,
         byte_order_mark=mark,
-        delimiter=delimiter_of(text) if form == "csv" else ",",
+        delimiter=(declared.delimiter or delimiter_of(text)) if form == "csv" else ",",
         # Spreadsheets of old write carriage returns alone.
         line_end="\r" if form == "csv" and "\n" not in text and "\r" in text else "\n",
     )

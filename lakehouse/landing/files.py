@@ -3,8 +3,8 @@
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +13,7 @@ from lakehouse.errors import TidemarkError
 from lakehouse.failures import explained
 from lakehouse.landing.remote import RemoteLanding
 from lakehouse.landing.whole_copy import copy_whole
+from lakehouse.sources import Source, landing_folders
 
 _LOG = logging.getLogger(__name__)
 # What editors, browsers and copying tools call a file that is not finished.
@@ -30,6 +31,7 @@ class LandedFile:
         etag: What changes when the content does: S3's ETag, or `<size>-<mtime in ns>`.
         size: Bytes.
         modified_at: When it was written, UTC.
+        reading: How its source's declaration says to read it; empty where it says nothing.
     """
 
     source: str
@@ -38,6 +40,12 @@ class LandedFile:
     etag: str
     size: int
     modified_at: datetime
+    reading: str = ""
+
+    @property
+    def version(self) -> str:
+        """What changes when the file is to be read again: its content, or the way it is read."""
+        return f"{self.etag}/{self.reading}" if self.reading else self.etag
 
     @property
     def path(self) -> str:
@@ -52,17 +60,28 @@ class LandedFile:
 
 def list_landed(landing: str, source: str, s3: S3Config) -> list[LandedFile]:
     """The files below `<landing>/<source>/`, by key; hidden and temporary files do not count."""
-    return list_sources(landing, [source], s3)
+    return sorted(_listed(landing, [source], s3), key=lambda file: file.key)
 
 
-def list_sources(landing: str, sources: Iterable[str], s3: S3Config) -> list[LandedFile]:
-    """The files of all these sources by key, in one listing; as `list_landed` for each."""
+def list_sources(landing: str, sources: Iterable[Source], s3: S3Config) -> list[LandedFile]:
+    """The files in all folders of these sources by key, in one listing; as `list_landed`."""
+    folders = landing_folders(sources)
+
+    def belonging(file: LandedFile) -> LandedFile:
+        source = folders[file.source]
+        return replace(file, source=source.name, reading=source.feed_of(file.key).reading)
+
+    return sorted(map(belonging, _listed(landing, folders, s3)), key=lambda file: file.key)
+
+
+def _listed(landing: str, folders: Iterable[str], s3: S3Config) -> Iterator[LandedFile]:
+    """The files below the folders, each as of the source of its folder's name."""
     root = landing.rstrip("/")
     if root.startswith("s3://"):
-        found = _listed_s3(root, sources, s3)
+        yield from _listed_s3(root, folders, s3)
     else:
-        found = (file for source in sources for file in _listed(root, source))
-    return sorted(found, key=lambda file: file.key)
+        for folder in folders:
+            yield from _listed_locally(root, folder)
 
 
 def local_version(root: str, source: str, key: str) -> LandedFile | None:
@@ -83,7 +102,7 @@ def local_version(root: str, source: str, key: str) -> LandedFile | None:
     )
 
 
-def _listed(root: str, source: str) -> Iterator[LandedFile]:
+def _listed_locally(root: str, source: str) -> Iterator[LandedFile]:
     for folder, _, names in os.walk(Path(root) / source):
         for name in names:
             key = (Path(folder) / name).relative_to(root).as_posix()
@@ -150,8 +169,14 @@ def land_files(
         TidemarkError: A path cannot be read, or two files would land under one key; nothing has
             been landed then.
     """
-    root = landing.rstrip("/")
     files = _files_by_key(paths, source, name)
+    land_under(files, landing=landing, s3=s3)
+    return [file for file in list_landed(landing, source, s3) if file.key in files]
+
+
+def land_under(files: Mapping[str, Path], *, landing: str, s3: S3Config) -> None:
+    """Copies files into the landing zone, each under its key, as `land_files` does."""
+    root = landing.rstrip("/")
     if root.startswith("s3://"):
         remote = RemoteLanding(root, s3)
         for key, path in files.items():
@@ -160,7 +185,6 @@ def land_files(
         with explained(lambda: None):
             for key, path in files.items():
                 copy_whole(path, Path(root) / key)
-    return [file for file in list_landed(root, source, s3) if file.key in files]
 
 
 def _files_by_key(paths: Sequence[Path], source: str, name: str | None) -> dict[str, Path]:

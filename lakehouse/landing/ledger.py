@@ -1,6 +1,7 @@
 """The ledger: which version of which file is in the lake.
 
-A file's versions are told apart by ETag. Its newest entry says what was last seen under its key;
+A file's versions are told apart by ETag, and by how its source says to read it where it says so:
+a file is read again when that changes. Its newest entry says what was last seen under its key;
 entries without `superseded_by` are what the raw table holds. A version that cannot be read does
 not displace the rows of the one before: its entry (status `rejected`, no lines) stands beside it.
 A file that was only touched, or uploaded again with the same content, gets no entry: the ETag of
@@ -82,7 +83,7 @@ def pending_files(lake: Lake, files: Sequence[LandedFile]) -> list[LandedFile]:
     if not files:
         return []
     known = _as_it_is(lake).etags
-    return [file for file in files if known.get((file.bucket, file.key)) != file.etag]
+    return [file for file in files if known.get((file.bucket, file.key)) != file.version]
 
 
 def newest_load(lake: Lake) -> int:

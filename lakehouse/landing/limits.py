@@ -5,6 +5,8 @@ All are far beyond what people land, and each rejection names the bound in the l
 
 # A line, a JSON or CSV record, a CSV field; DuckDB's own bound for a JSON object is the same.
 RECORD_LIMIT = 16 << 20
+# A JSON document whose records are found by a path is held in memory, some six times as large.
+DOCUMENT_LIMIT = 256 << 20
 # A name of a column: longer ones are values in the wrong place.
 NAME_LIMIT = 255
 # A file that uses values as names would otherwise make a column of each.

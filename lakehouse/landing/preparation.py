@@ -31,7 +31,7 @@ class PreparedFile:
             `same`: it has this content under another ETag; `skipped`: it went away or changed
             while it was read, the next run takes it.
         reason: Why it is rejected or skipped.
-        content_hash: SHA-256 of the file's bytes.
+        content_hash: SHA-256 of the file's bytes and of how they are read, where that is declared.
         staged: Its rows and rejected lines.
     """
 
@@ -61,7 +61,7 @@ def prepare_file(
         remote: The landing zone, if it is on S3.
         known: The newest version in the ledger.
     """
-    if known is not None and known.etag == file.etag:
+    if known is not None and known.etag == file.version:
         return PreparedFile(file, "known", content_hash=known.content_hash)
     folder.mkdir()
     try:
@@ -100,10 +100,13 @@ def _read(
 ) -> PreparedFile:
     with path.open("rb") as content:
         content_hash = hashlib.file_digest(content, "sha256").hexdigest()
+    if file.reading:
+        # The same bytes read in another way are other rows.
+        content_hash = hashlib.sha256(f"{content_hash}/{file.reading}".encode()).hexdigest()
     if known is not None and known.is_loaded and known.content_hash == content_hash:
         return PreparedFile(file, "same", content_hash=content_hash)
     try:
-        detection = detect(path, file.key)
+        detection = detect(path, file.key, source.feed_of(file.key).detected_by)
         _LOG.info("%s: %d bytes, read as %s.", file.key, file.size, detection)
         staged = stage_file(
             path, detection, source=source, key=file.key, folder=folder, engine=engine

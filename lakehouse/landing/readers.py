@@ -11,6 +11,8 @@ from lakehouse.landing.csv_rows import stage_csv
 from lakehouse.landing.detection import Detection, utf8_blocks
 from lakehouse.landing.json_document import stage_json_document
 from lakehouse.landing.json_lines import stage_json_lines
+from lakehouse.landing.json_records import stage_json_records
+from lakehouse.landing.mapping import ColumnMapping
 from lakehouse.landing.parquet_rows import stage_parquet
 from lakehouse.landing.staging import StagedFile, Staging
 from lakehouse.sources import Source
@@ -31,16 +33,22 @@ def stage_file(
         path: The file on this machine.
         detection: How it is to be read.
         source: Its source.
-        key: The key it landed under, for `_file`.
+        key: The key it landed under, for `_file` and for how its folder's files are read.
         folder: An empty scratch folder of its own.
         engine: An engine for parsing.
 
     Raises:
         UnreadableFileError: The file cannot be read at all.
     """
-    staging = Staging(engine=engine, folder=folder, key=key)
+    feed = source.feed_of(key)
+    mapping = ColumnMapping(feed.columns) if feed.columns else None
+    staging = Staging(engine=engine, folder=folder, key=key, mapping=mapping)
+    columns = mapping.wanted if mapping else source.columns
     try:
-        _stage(staging, path, detection, source.columns)
+        if feed.records is None:
+            _stage(staging, path, detection, columns)
+        elif detection.format != "empty":
+            stage_json_records(staging, path, detection, feed=feed)
     except duckdb.OutOfMemoryException as error:
         # To be tried again by whoever raises the limit: the other files must not wait for that.
         raise UnreadableFileError(

@@ -17,6 +17,7 @@ from lakehouse.landing.limits import (
     SPILL_LIMIT,
     mebibytes,
 )
+from lakehouse.landing.mapping import ColumnMapping
 from lakehouse.landing.naming import fold
 from lakehouse.quoting import quote_identifier, quote_literal
 
@@ -65,6 +66,7 @@ class Staging:
     engine: duckdb.DuckDBPyConnection
     folder: Path
     key: str
+    mapping: ColumnMapping | None = None
     _rows: list[Path] = field(default_factory=list)
     _rejected: list[Path] = field(default_factory=list)
     _columns: dict[str, str] = field(default_factory=dict)
@@ -75,9 +77,12 @@ class Staging:
         """Adds rows of a relation of the engine.
 
         Args:
-            columns: SQL of type VARCHAR for each raw column.
+            columns: SQL of type VARCHAR for each column of the file, under the raw table's names;
+                where the source declares columns, they are chosen from these.
             relation: What follows `from`; has a BIGINT column `_line`.
         """
+        if self.mapping is not None:
+            columns = self.mapping.chosen(columns)
         for column in columns:
             self._columns.setdefault(fold(column), column)
         check_width(len(self._columns))
@@ -124,7 +129,13 @@ class Staging:
         return int(counted[0]) if counted else 0
 
     def finished(self) -> StagedFile:
-        """What has been collected."""
+        """What has been collected.
+
+        Raises:
+            UnreadableFileError: No row has a column that the source declares.
+        """
+        if self.mapping is not None and self._loaded:
+            self.mapping.check()
         return StagedFile(
             rows=tuple(self._rows),
             rejected=tuple(self._rejected),

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
+_COMPONENT_MIN_DOCUMENT_FREQUENCY = 2
+_COMPONENT_MAX_TERMS = 100_000
+
+
 class FrequentTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Keeps the hashed terms that enough training documents contain.
 
@@ -72,4 +76,23 @@ def ngram_features(
         ),
         FrequentTerms(min_document_frequency, max_features, min_features),
         TfidfTransformer(sublinear_tf=True),
+    )
+
+
+def text_components(components: int, hash_bits: int, *, seed: int) -> "Pipeline":
+    """Latent semantic components of a text's n-grams: dense and few, as trees want them."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.pipeline import make_pipeline
+
+    components = min(components, 2**hash_bits)
+    return make_pipeline(
+        ngram_features(
+            ngrams=2,
+            min_document_frequency=_COMPONENT_MIN_DOCUMENT_FREQUENCY,
+            max_features=_COMPONENT_MAX_TERMS,
+            hash_bits=hash_bits,
+            # The decomposition takes no fewer columns than it gives, and no single one.
+            min_features=max(components, 2),
+        ),
+        TruncatedSVD(components, n_iter=3, random_state=seed),
     )

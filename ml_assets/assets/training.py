@@ -1,16 +1,25 @@
 """The assets of a training: training set, challenger, evaluation, champion."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from lakehouse.errors import TidemarkError
+from ml_assets.assets.evaluation_checks import (
+    compared,
+    evaluation_check_results,
+    evaluation_check_specs,
+)
 from ml_assets.assets.keys import ModelKeys
 from ml_assets.assets.metadata import (
     evaluation_metadata,
     evaluation_plots,
+    folds_metadata,
     image,
+    intervals_metadata,
+    search_metadata,
     verdict_metadata,
 )
 from ml_assets.challenger import train_challenger
@@ -19,8 +28,15 @@ from ml_assets.model_versions import ModelVersion, champion_version, newest_vers
 from ml_assets.promotion import decide_promotion
 from ml_assets.runtime import Runtime
 from ml_assets.spec.document import ModelSpec
-from ml_assets.training_set import TrainingSet, build_training_set, newest_training_set
+from ml_assets.training_set import (
+    TrainingSet,
+    build_training_set,
+    count_labelled,
+    newest_training_set,
+)
 from ml_assets.training_set_check import leakage
+
+_LIGHTGBM = ("lightgbm", "quantile")
 
 
 def training_set_asset(
@@ -33,37 +49,48 @@ def training_set_asset(
         deps=[table_key],
         group_name=spec.name,
         kinds={"parquet"},
+        # Nothing is made, and nothing behind it runs, as long as there is nothing to train on.
+        output_required=False,
         description="Labelled rows known at one lake snapshot, split by time, written once.",
         check_specs=[
             dg.AssetCheckSpec(
                 "no_leakage",
                 asset=keys.training_set,
                 blocking=True,
-                description="No hold-out row is older than a training row or nearly repeats one.",
+                description="No hold-out row is older than a training row or nearly repeats one,"
+                " and no training row has a label that was not known at the cutoff.",
             )
         ],
     )
     def training_set(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult]:
         lake = runtime.open_lake()
+        now = datetime.now(UTC)
+        if count_labelled(lake, spec, now=now) == 0:
+            reason = f"marts.{spec.table} has no labelled row yet: there is nothing to train on."
+            context.log.info(f"{spec.name}: skipped: {reason}")
+            context.log_event(dg.AssetObservation(keys.training_set, metadata={"skipped": reason}))
+            return
         built = build_training_set(
             lake,
             spec,
             artifact_path=runtime.artifact_path,
             provenance=runtime.provenance(context.run_id, spec.table),
-            now=datetime.now(UTC),
+            now=now,
         )
         problem = leakage(lake, built, spec)
         context.log.info(
             f"{spec.name}: {built.train_rows} training rows, {built.holdout_rows} hold-out rows"
-            f" from {built.cutoff:%Y-%m-%d}, {built.excluded_rows} left out as near-duplicates"
+            f" from {built.cutoff:%Y-%m-%d}, {built.excluded_rows} left out as near-duplicates,"
+            f" {built.purged_rows} because their label came after that"
         )
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "train_rows": built.train_rows,
                 "holdout_rows": built.holdout_rows,
                 "excluded_near_duplicates": built.excluded_rows,
+                "purged_rows": built.purged_rows,
                 "cutoff": dg.MetadataValue.timestamp(built.cutoff),
                 "training_set_hash": built.training_set_hash,
                 "lake_snapshot": built.source_snapshot_id,
@@ -73,7 +100,7 @@ def training_set_asset(
                 dg.AssetCheckResult(
                     check_name="no_leakage",
                     passed=problem is None,
-                    description=problem or "Groups and times are on one side each.",
+                    description=problem or "Groups, times and labels are on one side each.",
                 )
             ],
         )
@@ -88,7 +115,7 @@ def challenger_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         key=keys.challenger,
         deps=[keys.training_set],
         group_name=spec.name,
-        kinds={"mlflow", "lightgbm" if spec.algorithm.name == "lightgbm" else "scikitlearn"},
+        kinds={"mlflow", "lightgbm" if spec.algorithm.name in _LIGHTGBM else "scikitlearn"},
         description=f"A new version, fitted by `{spec.algorithm.name}` on the training rows.",
     )
     def challenger(
@@ -117,12 +144,12 @@ def challenger_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
             "bundle_hash": version.bundle_hash,
             "mlflow_run_id": version.mlflow_run_id,
             "git_revision": version.git_revision,
+            "parameters": dg.MetadataValue.json(dict(trained.parameters)),
         }
         if trained.cross_validation:
-            folds = trained.cross_validation
-            metadata[f"cross_validation_{folds.metric}"] = (
-                f"{folds.mean:.4f} ± {folds.standard_deviation:.4f} over {len(folds.values)} folds"
-            )
+            metadata |= folds_metadata(trained.cross_validation)
+        if trained.search:
+            metadata |= search_metadata(trained.search)
         return dg.MaterializeResult(metadata=metadata)
 
     return challenger
@@ -137,13 +164,7 @@ def evaluation_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         group_name=spec.name,
         kinds={"table"},
         description="Challenger, champion and baseline on the same hold-out rows.",
-        check_specs=[
-            dg.AssetCheckSpec(
-                "beats_baseline",
-                asset=keys.evaluation,
-                description="The challenger is better than the baseline on the gate's metric.",
-            )
-        ],
+        check_specs=evaluation_check_specs(spec, keys.evaluation),
     )
     def evaluation(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
@@ -166,27 +187,12 @@ def evaluation_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
             {name: interval.estimate for name, interval in subject.intervals.items()},
             plots,
         )
-        first = next(iter(plots))
-        ours = subject.intervals[spec.gate.metric]
-        theirs = evaluated.subjects["baseline"].intervals[spec.gate.metric]
-        better = _is_better(ours.estimate, theirs.estimate, spec.gate.metric)
-        text = (
-            f"{spec.gate.metric} {ours.estimate:.4f} [{ours.low:.4f}, {ours.high:.4f}], baseline"
-            f" {theirs.estimate:.4f} [{theirs.low:.4f}, {theirs.high:.4f}]"
-        )
-        context.log.info(f"{spec.name}: version {version.version}: {text}")
+        context.log.info(f"{spec.name}: version {version.version}: {compared(spec, evaluated)}")
         return dg.MaterializeResult(
             metadata=evaluation_metadata(spec, evaluated)
+            | intervals_metadata(spec, evaluated)
             | {f"plot_{name}": image(name, png) for name, png in plots.items()},
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="beats_baseline",
-                    passed=better,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    description=text,
-                    metadata={first: image(first, plots[first])},
-                )
-            ],
+            check_results=evaluation_check_results(spec, evaluated, plots),
         )
 
     return evaluation
@@ -244,9 +250,3 @@ def _required_challenger(runtime: Runtime, spec: ModelSpec, run_id: str) -> Mode
             hint=f"Materialize {spec.name}/challenger first; `tidemark run` does all in order.",
         )
     return found
-
-
-def _is_better(ours: float, theirs: float, metric: str) -> bool:
-    from ml_assets.metrics import metric_direction
-
-    return ours > theirs if metric_direction(metric) == "higher" else ours < theirs

@@ -17,6 +17,7 @@ from ml_assets.extraction.declaration import load_extractor
 from ml_assets.extraction.extractor import Extractor, values_by_field
 from ml_assets.extraction.quality import COUNTS, row_counts, with_all
 from ml_assets.extraction.values import date_of, number_of, number_text
+from ml_assets.feature_rows import feature_rows
 from ml_assets.model_versions import ModelVersion
 from ml_assets.spec.extraction import ExtractionSpec
 from ml_assets.spec.extraction_sections import ExtractionField
@@ -151,7 +152,7 @@ def _normal(value: Any, declared: ExtractionField) -> str:
 
 def _labelled(spec: ExtractionSpec, snapshot_id: int) -> str:
     known = " or ".join(f"{quoted(name)} is not null" for name in spec.extraction.labels.values())
-    return f"from lake.marts.{quoted(spec.table)} at (version => {snapshot_id:d}) where {known}"
+    return f"from {feature_rows(spec, snapshot_id=snapshot_id)} where {known}"
 
 
 def _loaded(lake: Lake, version: ModelVersion) -> Extractor:

@@ -13,6 +13,7 @@ from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.quoting import quote_literal
 from ml_assets.extraction.quality import wilson
 from ml_assets.extraction.table import extractions_table
+from ml_assets.feature_rows import feature_rows
 from ml_assets.frames import FeatureColumns
 from ml_assets.monitoring.binning import lay_bins
 from ml_assets.monitoring.counting import count_bins
@@ -169,7 +170,7 @@ def extracted_rows(
     )  # fmt: skip
     return MonitoredRows(
         f"select {listed} from lake.ml.{quoted(extractions_table(spec.name))} as score"  # noqa: S608
-        f" join lake.marts.{quoted(spec.table)} as feature"
+        f" join {feature_rows(spec)} as feature"
         f" on score.entity_key = feature.{quoted(spec.entity_key)}::varchar"
         " where score.model_version = $version",
         {"version": version},

@@ -22,6 +22,7 @@ from ml_assets.extraction.table import (
     mentions_array,
     not_extracted,
 )
+from ml_assets.feature_rows import feature_rows
 from ml_assets.model_versions import ModelVersion
 from ml_assets.scoring import BATCH_ROWS, staged
 from ml_assets.spec.extraction import ExtractionSpec
@@ -91,8 +92,7 @@ def extract_waiting(
         columns = load_extractor(bundle, expected_hash=champion.bundle_hash).columns
         names = ", ".join(quoted(name) for name in dict.fromkeys((spec.entity_key, *columns)))
         query = (
-            f"select {names} from (from lake.marts.{quoted(spec.table)}"  # noqa: S608
-            f" at (version => {snapshot_id:d})) as feature"
+            f"select {names} from {feature_rows(spec, snapshot_id=snapshot_id)} as feature"  # noqa: S608
             f" where {not_extracted(spec, champion.version, rescore=rescore)}"
         )
         files = list(staged(lake, query, spec.scoring.rows_per_task, scratch))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
 from ml_assets.extraction.extractor import FieldMention, values_by_field
+from ml_assets.feature_rows import feature_rows
 from ml_assets.spec.extraction import ExtractionSpec
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def count_waiting(lake: Lake, spec: ExtractionSpec, version: int, *, rescore: bo
     """Rows of the table that wait for the version."""
     return int(
         lake.rows(
-            f"select count(*) from lake.marts.{quoted(spec.table)} as feature"  # noqa: S608
+            f"select count(*) from {feature_rows(spec)} as feature"  # noqa: S608
             f" where {not_extracted(spec, version, rescore=rescore)}"
         )[0][0]
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from lakehouse.code_versions import Parts
 from lakehouse.connection import Lake
 from lakehouse.scratch import scratch_folder
 from ml_assets.extraction.declaration import (
@@ -16,6 +17,9 @@ from ml_assets.model_versions import CHALLENGER, ModelVersion, newest_version, r
 from ml_assets.provenance import Provenance
 from ml_assets.registry import Registry
 from ml_assets.spec.extraction import ExtractionSpec
+from ml_assets.staleness import code_changes
+
+NO_VERSION = "there is no version yet"
 
 
 @dataclass(frozen=True)
@@ -26,22 +30,26 @@ class ExtractorState:
         spec_hash, features_version: As they are now.
         newest: The newest version.
         judged: Whether the gate has judged it.
+        code_changes: What has changed in the texts' code since, in words; empty where nothing has,
+            or where the lake does not know the former state.
     """
 
     spec_hash: str
     features_version: str
     newest: ModelVersion | None
     judged: bool
+    code_changes: str = ""
 
     @property
     def outdated(self) -> str | None:
         """Why a new version is needed, in words; None if the newest is what the spec declares."""
         if self.newest is None:
-            return "there is no version yet"
+            return NO_VERSION
         if self.newest.spec_hash != self.spec_hash:
             return f"the declaration or a library has changed since version {self.newest.version}"
         if self.newest.features_version != self.features_version:
-            return f"the texts' code has changed since version {self.newest.version}"
+            reason = f"the texts' code has changed since version {self.newest.version}"
+            return f"{reason}: {self.code_changes}" if self.code_changes else reason
         return None
 
     @property
@@ -53,11 +61,25 @@ class ExtractorState:
         return self.outdated
 
 
-def extractor_state(lake: Lake, spec: ExtractionSpec, features_version: str) -> ExtractorState:
-    """The extraction's state in the lake."""
+def extractor_state(
+    lake: Lake, spec: ExtractionSpec, features_version: str, *, features_parts: Parts | None = None
+) -> ExtractorState:
+    """The extraction's state in the lake.
+
+    Args:
+        lake: The lake.
+        spec: The extraction's spec.
+        features_version: Identity of the code of the spec's table, as it is now.
+        features_parts: What that is made of; None for what the lake knows of it.
+    """
     newest = newest_version(lake, spec.name)
-    judged = newest is not None and was_judged(lake, newest)
-    return ExtractorState(declaration_hash(spec), features_version, newest, judged)
+    return ExtractorState(
+        spec_hash=declaration_hash(spec),
+        features_version=features_version,
+        newest=newest,
+        judged=newest is not None and was_judged(lake, newest),
+        code_changes=code_changes(lake, newest, features_version, features_parts),
+    )
 
 
 def was_judged(lake: Lake, version: ModelVersion) -> bool:

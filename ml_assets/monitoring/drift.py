@@ -4,6 +4,7 @@ from datetime import datetime
 
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
+from ml_assets.feature_rows import feature_rows
 from ml_assets.monitoring.counting import count_bins
 from ml_assets.monitoring.distributions import ALL, ModelReference
 from ml_assets.monitoring.drift_rows import DriftKind, DriftRow, drift_rows
@@ -35,7 +36,7 @@ def measure_drift(
     columns = [spec.event_time, *(bins.column for bins in reference.features.bins)]
     names = ", ".join(quoted(name) for name in dict.fromkeys([*columns, *reference.segments]))
     rows = MonitoredRows(
-        f"select {names} from lake.marts.{quoted(spec.table)}",  # noqa: S608 - quoted names
+        f"select {names} from {feature_rows(spec)}",  # noqa: S608 - quoted names
         {},
         spec.event_time,
     )
@@ -65,7 +66,7 @@ def measure_prediction_drift(
     )
     rows = MonitoredRows(
         f"select {columns} from lake.ml.{quoted(scores_table(spec.name))} as score"  # noqa: S608
-        f" join lake.marts.{quoted(spec.table)} as feature"
+        f" join {feature_rows(spec)} as feature"
         f" on score.entity_key = feature.{quoted(spec.entity_key)}::varchar"
         f" where score.model_version = $version and feature.{quoted(spec.event_time)} >= $cutoff",
         {"version": version, "cutoff": reference.cutoff},

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
 from ml_assets.bootstrap import Interval, bootstrap_metrics
+from ml_assets.feature_rows import feature_rows
 from ml_assets.labels import labels_of, target_of
 from ml_assets.metrics import metric_direction
 from ml_assets.monitoring.distributions import ALL, ModelReference
@@ -25,6 +26,7 @@ from ml_assets.monitoring.windows import (
 from ml_assets.scoring import scores_table
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.operating_sections import PerformanceMonitor
+from ml_assets.time_blocks import time_blocks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +36,8 @@ _REPLICATES = 500
 # Rows are drawn in so many random blocks: an interval's width is off by about 1.6 % (one over the
 # root of twice the blocks), and costs the same for a thousand rows as for a million.
 _BLOCKS = 2_000
+# An interval out of fewer independent pieces is too narrow to raise an alarm on.
+_FEWEST_DRAWN = 5
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def measure_performance(
     for window in pending.measure:
         inside = rows.inside([window], kind)
         with lake.connection() as connection:
-            scored = connection.execute(inside.query, dict(inside.parameters)).to_arrow_table()
+            ordered = f"from ({inside.query}) order by {quoted(spec.event_time)}"
+            scored = connection.execute(ordered, dict(inside.parameters)).to_arrow_table()
         found.extend(performance_rows(scored, spec, reference, window, measurement=measurement))
     table.replace(lake, found, windows=pending.replaced)
     return found
@@ -127,11 +132,16 @@ def performance_rows(
         n = int(chosen.sum())
         if n < 2 or (segment != ALL and n < spec.monitors.min_rows):
             continue
+        units = _units(n, spec)
+        drawn = n if units is None else len(np.unique(units))
+        if drawn < 2:
+            # All forecasts of so short a window overlap: there is nothing to draw.
+            continue
         intervals = bootstrap_metrics(
             label[chosen],
             output[chosen],
             target=target,
-            groups=_blocks(n, seed=spec.seed),
+            groups=units,
             replicates=_REPLICATES,
             seed=spec.seed,
             confidence=_CONFIDENCE,
@@ -140,7 +150,8 @@ def performance_rows(
         for metric, interval in intervals.items():
             monitor = spec.monitors.performance
             watched = monitor is not None and metric == monitor.metric
-            judged = watched and n >= spec.monitors.min_rows and metric in known
+            enough = n >= spec.monitors.min_rows and drawn >= _FEWEST_DRAWN
+            judged = watched and enough and metric in known
             threshold = worst_allowed(known[metric], monitor) if judged and monitor else None
             yield PerformanceRow(
                 model=measurement.model,
@@ -199,11 +210,16 @@ def degraded(interval: Interval, metric: str, *, reference: float, threshold: fl
     return interval.estimate > threshold and interval.low > reference
 
 
-def _blocks(n: int, *, seed: int) -> NDArray[np.int64] | None:
-    """The block of each row, (n,); None where rows are few enough to be drawn singly."""
+def _units(n: int, spec: ModelSpec) -> NDArray[np.int64] | None:
+    """What is drawn together, (n,); None where rows are drawn singly.
+
+    Forecasts that overlap are, and of many rows random blocks.
+    """
+    if spec.forecast is not None:
+        return time_blocks(n, horizon=spec.forecast.horizon)
     if n <= _BLOCKS:
         return None
-    return np.random.default_rng(seed).permutation(n) % _BLOCKS
+    return np.random.default_rng(spec.seed).permutation(n) % _BLOCKS
 
 
 def _labelled_scores(
@@ -218,7 +234,7 @@ def _labelled_scores(
     return MonitoredRows(
         f"select {names}, {outputs}"  # noqa: S608 - quoted names, bound values
         f" from lake.ml.{quoted(scores_table(spec.name))} as score"
-        f" join lake.marts.{quoted(spec.table)} as feature"
+        f" join {feature_rows(spec)} as feature"
         f" on score.entity_key = feature.{quoted(spec.entity_key)}::varchar"
         f" where score.model_version = $version and {event_time} >= $cutoff"
         f" and feature.{quoted(spec.label.column)} is not null"

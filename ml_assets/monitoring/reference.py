@@ -55,24 +55,51 @@ def build_reference(
         holdout_output: Of the model, (holdout rows, m), in the training set's order.
         holdout_cutoff: First event time of the hold-out (UTC).
     """
-    file = f"{training_set_path}/{FILE_NAME}"
-    holdout = read_training_set(lake, training_set_path, role="holdout")
     with file_engine(lake.config) as engine:
-        segments = _segments(engine, spec, file)
-        newest = engine.execute(
-            f"select max({quoted(spec.event_time)}::timestamptz)"  # noqa: S608
-            " from read_parquet($file, hive_partitioning => false)",
-            {"file": file},
-        ).fetchall()[0][0]
-        reference = ModelReference(
-            cutoff=holdout_cutoff,
-            known_until=newest.astimezone(UTC),
-            segments=segments,
-            features=_feature_distribution(engine, spec, file, segments),
-            predictions=_prediction_distribution(engine, spec, holdout, holdout_output, segments),
-            metrics=_metrics(spec, holdout, holdout_output, segments),
+        reference = reference_of(
+            engine,
+            spec,
+            file=f"{training_set_path}/{FILE_NAME}",
+            holdout=read_training_set(lake, training_set_path, role="holdout"),
+            holdout_output=holdout_output,
+            holdout_cutoff=holdout_cutoff,
         )
     return reference_to_json(reference)
+
+
+def reference_of(
+    engine: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    *,
+    file: str,
+    holdout: "pa.Table",
+    holdout_output: NDArray[np.float64],
+    holdout_cutoff: datetime,
+) -> ModelReference:
+    """The reference of a model out of the file of its training set.
+
+    Args:
+        engine: An engine that reads the file.
+        spec: The model's spec.
+        file: The training set's Parquet file.
+        holdout: The rows of its hold-out.
+        holdout_output: Of the model, (holdout rows, m), in the order of these rows.
+        holdout_cutoff: First event time of the hold-out (UTC).
+    """
+    segments = _segments(engine, spec, file)
+    newest = engine.execute(
+        f"select max({quoted(spec.event_time)}::timestamptz)"  # noqa: S608
+        " from read_parquet($file, hive_partitioning => false)",
+        {"file": file},
+    ).fetchall()[0][0]
+    return ModelReference(
+        cutoff=holdout_cutoff,
+        known_until=newest.astimezone(UTC),
+        segments=segments,
+        features=_feature_distribution(engine, spec, file, segments),
+        predictions=_prediction_distribution(engine, spec, holdout, holdout_output, segments),
+        metrics=_metrics(spec, holdout, holdout_output, segments),
+    )
 
 
 def monitored_columns(spec: ModelSpec) -> FeatureColumns:

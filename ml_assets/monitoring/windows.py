@@ -10,6 +10,8 @@ from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.quoting import quote_literal
 from ml_assets.spec.operating_sections import WindowKind
 
+_MONTHS: dict[WindowKind, int] = {"month": 1, "quarter": 3, "year": 12}
+
 
 @dataclass(frozen=True)
 class MonitoredRows:
@@ -50,9 +52,11 @@ def window_end(start: datetime, kind: WindowKind) -> datetime:
 
     >>> window_end(datetime(2024, 12, 1, tzinfo=UTC), "month").isoformat()
     '2025-01-01T00:00:00+00:00'
+    >>> window_end(datetime(2024, 10, 1, tzinfo=UTC), "quarter").isoformat()
+    '2025-01-01T00:00:00+00:00'
     """
-    if kind == "month":
-        year, month = divmod(start.year * 12 + start.month, 12)
+    if kind in _MONTHS:
+        year, month = divmod(start.year * 12 + start.month - 1 + _MONTHS[kind], 12)
         return datetime(year, month + 1, 1, tzinfo=UTC)
     return start + timedelta(days=7 if kind == "week" else 1)
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lakehouse.declaration.errors import FieldPath, SpecError, SpecSource, nearest_of
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.errors import FieldPath, SpecError, SpecSource, nearest_of
 from ml_assets.spec.extraction import ExtractionSpec
 
 TypeClass = Literal["text", "whole", "number", "boolean", "time", "other"]
@@ -96,6 +96,9 @@ def _dbt_models(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _all_uses(spec: ModelSpec | ExtractionSpec) -> Iterator[_Use]:
     yield _Use(("entity_key",), spec.entity_key, ("text", "whole"))
     yield _Use(("event_time",), spec.event_time, ("time",))
+    for column, values in spec.rows.items():
+        whole = all(isinstance(value, int) for value in values)
+        yield _Use(("rows", column), column, ("whole",) if whole else ("text",))
     yield from _uses(spec) if isinstance(spec, ModelSpec) else _extraction_uses(spec)
 
 
@@ -116,6 +119,8 @@ def _uses(spec: ModelSpec) -> Iterator[_Use]:
     yield _Use(("label", "column"), spec.label.column, _label_types(spec))
     if spec.forecast is not None:
         yield _Use(("forecast", "anchor"), spec.forecast.anchor, ("whole", "number"))
+    if spec.intervals.scale is not None:
+        yield _Use(("intervals", "scale"), spec.intervals.scale, ("whole", "number"))
     near = spec.split.near_duplicates
     lists: list[tuple[FieldPath, Collection[str], tuple[TypeClass, ...]]] = [
         (("features", "text"), spec.features.text, ("text",)),

@@ -1,18 +1,20 @@
 """The model spec: one file that declares a model, from its table to its retraining."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from lakehouse.declaration.contradiction import contradiction_error
+from lakehouse.declaration.section import ColumnName, Section, WholeNumber
 from ml_assets.gate_policy import GatePolicy
 from ml_assets.metrics import MetricName, TaskName
 from ml_assets.spec.algorithm import Algorithm
 from ml_assets.spec.operating_sections import Freshness, Monitors, Retraining, Scoring
 from ml_assets.spec.rules import contradictions
-from ml_assets.spec.section import ColumnName, Section, WholeNumber
+from ml_assets.spec.search_section import Search
 from ml_assets.spec.training_sections import (
     Balancing,
+    ClassValue,
     Features,
     Forecast,
     Intervals,
@@ -20,7 +22,6 @@ from ml_assets.spec.training_sections import (
     Split,
 )
 
-CONTRADICTIONS = "contradictions"
 # What quantities are judged by where the spec names no metric; classes have the fields' defaults.
 _USUAL_METRIC: dict[str, MetricName] = {
     "regression": "mean_absolute_error",
@@ -47,6 +48,11 @@ class ModelSpec(Section):
     )
     entity_key: ColumnName = Field(description="Column that identifies a row of the table.")
     event_time: ColumnName = Field(description="Column with the UTC time that a row stands for.")
+    rows: dict[ColumnName, Annotated[tuple[ClassValue, ...], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Only rows of the table in which each of these columns has one of the values"
+        " named; all rows where none is named.",
+    )
     label: Label = Field(description="What is predicted.")
     forecast: Forecast | None = Field(
         None, description="How far ahead, and from which value on; needed for task forecast."
@@ -56,6 +62,9 @@ class ModelSpec(Section):
         (), description="Columns by whose values the gate and the monitors also look."
     )
     algorithm: Algorithm = Field(description="The algorithm and its parameters.")
+    search: Search | None = Field(
+        None, description="Parameters that are searched for; null to take those given."
+    )
     split: Split = Field(default_factory=Split, description="What is kept away from training.")
     intervals: Intervals = Field(
         default_factory=Intervals, description="The intervals around predicted numbers."
@@ -100,8 +109,5 @@ class ModelSpec(Section):
     def _consistent(self) -> Self:
         found = contradictions(self)
         if found:
-            text = "; ".join(contradiction.message for contradiction in found)
-            raise PydanticCustomError(
-                CONTRADICTIONS, "{text}", {"text": text, CONTRADICTIONS: found}
-            )
+            raise contradiction_error(found)
         return self

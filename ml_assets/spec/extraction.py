@@ -1,15 +1,15 @@
 """The extraction spec: one file that declares which fields are drawn from the texts of a table."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from ml_assets.spec.document import CONTRADICTIONS
+from lakehouse.declaration.contradiction import contradiction_error
+from lakehouse.declaration.section import ColumnName, Section, WholeNumber
 from ml_assets.spec.extraction_rules import extraction_contradictions
 from ml_assets.spec.extraction_sections import Extraction, ExtractionGate, ExtractionMonitors
 from ml_assets.spec.operating_sections import Freshness, Scoring
-from ml_assets.spec.section import ColumnName, Section, WholeNumber
+from ml_assets.spec.training_sections import ClassValue
 
 
 class ExtractionSpec(Section):
@@ -29,6 +29,11 @@ class ExtractionSpec(Section):
     )
     entity_key: ColumnName = Field(description="Column that identifies a row of the table.")
     event_time: ColumnName = Field(description="Column with the UTC time that a row stands for.")
+    rows: dict[ColumnName, Annotated[tuple[ClassValue, ...], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Only rows of the table in which each of these columns has one of the values"
+        " named; all rows where none is named.",
+    )
     extraction: Extraction = Field(description="What is drawn from which texts.")
     gate: ExtractionGate = Field(
         default_factory=ExtractionGate, description="What a new version has to show."
@@ -46,8 +51,5 @@ class ExtractionSpec(Section):
     def _consistent(self) -> Self:
         found = extraction_contradictions(self)
         if found:
-            text = "; ".join(contradiction.message for contradiction in found)
-            raise PydanticCustomError(
-                CONTRADICTIONS, "{text}", {"text": text, CONTRADICTIONS: found}
-            )
+            raise contradiction_error(found)
         return self

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ml_assets.spec.errors import FieldPath, nearest_of
+from lakehouse.declaration.contradiction import Contradiction
+from lakehouse.declaration.errors import FieldPath, nearest_of
 from ml_assets.spec.extraction_sections import ExtractionField
-from ml_assets.spec.rules import Contradiction
 
 if TYPE_CHECKING:
     from ml_assets.spec.extraction import ExtractionSpec

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from lakehouse.declaration.section import ColumnName, Number, Section, WholeNumber
 from ml_assets.spec.operating_sections import WindowKind
-from ml_assets.spec.section import ColumnName, Number, Section, WholeNumber
 
 FieldType = Literal["text", "number", "date"]
 Cardinality = Literal["one", "many"]

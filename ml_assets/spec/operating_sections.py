@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from lakehouse.declaration.section import ColumnName, Number, Section, WholeNumber
 from ml_assets.metrics import MetricName
-from ml_assets.spec.section import ColumnName, Number, Section, WholeNumber
 
-WindowKind = Literal["day", "week", "month"]
+WindowKind = Literal["day", "week", "month", "quarter", "year"]
 RetrainingCause = Literal["drift", "performance", "age", "new_labels"]
 
 

@@ -1,26 +1,16 @@
 """Rules between the fields of a model spec: pure, all broken ones at once."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from lakehouse.declaration.contradiction import Contradiction
+from lakehouse.declaration.errors import FieldPath, nearest_of
 from ml_assets.metrics import metrics_of
-from ml_assets.spec.errors import FieldPath, nearest_of
+from ml_assets.spec.algorithm_rules import algorithm_fits_task, search_is_possible
 
 if TYPE_CHECKING:
     from ml_assets.spec.document import ModelSpec
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """Two fields that do not go together: where to look, and what is wrong."""
-
-    path: FieldPath
-    message: str
-    value: object = ""
-    allowed: str = ""
-    nearest: str | None = None
 
 
 def contradictions(spec: "ModelSpec") -> tuple[Contradiction, ...]:
@@ -84,6 +74,9 @@ def _roles(spec: "ModelSpec") -> Iterator[Contradiction]:
 
 
 def _split(spec: "ModelSpec") -> Iterator[Contradiction]:
+    if spec.split.by == "chance" and spec.task == "forecast":
+        message = "A forecast is judged on what came later: its hold-out cannot be by chance."
+        yield Contradiction(("split", "by"), message, spec.split.by, "time")
     if spec.split.folds == 1:
         yield Contradiction(
             ("split", "folds"), "One fold leaves nothing to train on.", 1, "0, or 2 to 20"
@@ -154,6 +147,21 @@ def _forecast(spec: "ModelSpec") -> Iterator[Contradiction]:
         yield Contradiction(("forecast", "anchor"), message, spec.forecast.anchor)
 
 
+def _intervals(spec: "ModelSpec") -> Iterator[Contradiction]:
+    scale, path = spec.intervals.scale, ("intervals", "scale")
+    if scale is None:
+        return
+    if spec.task in ("classification", "ordinal"):
+        message = f"The task is {spec.task}: there are no intervals to widen."
+        yield Contradiction(path, message, scale, "null")
+    elif spec.algorithm.name == "quantile":
+        message = "'quantile' learns itself how wide the intervals of a row are."
+        yield Contradiction(path, message, scale, "null")
+    elif scale == spec.label.column:
+        message = f"'{scale}' is also the label, which new rows do not have."
+        yield Contradiction(path, message, scale)
+
+
 def _retraining(spec: "ModelSpec") -> Iterator[Contradiction]:
     retraining = spec.retraining
     yield from _repeated(("retraining", "on"), retraining.on)
@@ -190,11 +198,14 @@ _RULES: tuple[Callable[["ModelSpec"], Iterator[Contradiction]], ...] = (
     _classes,
     _features,
     _roles,
+    algorithm_fits_task,
+    search_is_possible,
     _split,
     _balancing,
     _monitors,
     _metrics,
     _forecast,
+    _intervals,
     _retraining,
     _freshness,
 )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ml_assets.spec.section import ColumnName, Number, Section, WholeNumber
+from lakehouse.declaration.section import ColumnName, Number, Section, WholeNumber
 
 
 def _class_value(value: object) -> object:
@@ -58,6 +58,11 @@ class Intervals(Section):
     coverage: Number = Field(
         0.9, gt=0, lt=1, description="Share of labels that intervals are to hold."
     )
+    scale: ColumnName | None = Field(
+        None,
+        description="Column of positive numbers, such as the usual size of a move: intervals are"
+        " multiples of it, wide where it is large. Null for intervals of one width.",
+    )
 
 
 class Features(Section):
@@ -88,7 +93,12 @@ class Split(Section):
     """What is kept away from training to measure the model on."""
 
     holdout: Number = Field(
-        0.2, ge=0.01, le=0.5, description="Share of the rows, the newest by event time."
+        0.2, ge=0.01, le=0.5, description="Share of the rows that is kept to judge on."
+    )
+    by: Literal["time", "chance"] = Field(
+        "time",
+        description="Which rows: the newest by event time, as it will be in production; or drawn"
+        " by chance, where the table has no times that mean anything.",
     )
     near_duplicates: NearDuplicates | None = Field(
         None, description="How nearly equal rows are kept on one side; none looks for none."

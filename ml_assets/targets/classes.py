@@ -29,6 +29,11 @@ class ClassTarget:
         return "ordinal" if self.ordinal else "classification"
 
     @property
+    def baseline(self) -> str:
+        """What the naive model is, in words."""
+        return "the naive baseline"
+
+    @property
     def outputs(self) -> int:
         """Columns of a model's output."""
         return len(self.classes)

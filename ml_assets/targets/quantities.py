@@ -28,6 +28,11 @@ class QuantityTarget:
         return "regression" if self.horizon is None else "forecast"
 
     @property
+    def baseline(self) -> str:
+        """What the naive model is, in words."""
+        return "the naive baseline" if self.horizon is None else "the random walk"
+
+    @property
     def outputs(self) -> int:
         """Columns of a model's output."""
         return OUTPUTS

@@ -22,6 +22,11 @@ class Target(Protocol):
         ...
 
     @property
+    def baseline(self) -> str:
+        """What the naive model is, in words."""
+        ...
+
+    @property
     def outputs(self) -> int:
         """Columns of a model's output."""
         ...

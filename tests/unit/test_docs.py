@@ -56,7 +56,7 @@ def _anchors(page: Path) -> set[str]:
 
 def _existing_models() -> set[str]:
     models = ROOT / "dbt_project" / "models"
-    return {f"{file.parts[-2]}.{file.stem}" for file in models.rglob("*.sql")}
+    return {f"{file.relative_to(models).parts[0]}.{file.stem}" for file in models.rglob("*.sql")}
 
 
 @pytest.fixture(scope="module")

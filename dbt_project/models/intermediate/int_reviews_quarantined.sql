@@ -1,3 +1,5 @@
+{{ config(unique_key='review_id') }}
+
 with
 
 quarantined as (

@@ -1,3 +1,5 @@
+{{ config(unique_key='review_id') }}
+
 with
 
 clean_outcomes as (
@@ -59,6 +61,7 @@ features as (
         / nullif(text_counts['letters'], 0) as uppercase_share,
         text_counts['digits'] / text_counts['characters'] as digit_share,
         cast(month(review_at) as smallint) as review_month,
+        split_part(_file, '/', 1) as source_name,
         _file,
         _load_id,
         _assessed_snapshot_id

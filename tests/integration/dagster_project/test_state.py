@@ -6,14 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from dagster_project.plan import ModelState
-from dagster_project.state import read_state
+from dagster_project.plan import ExtractionState, ModelState
+from dagster_project.state import read_state, state_without_lake
+from lakehouse.code_versions import CodeVersion
 from lakehouse.config import S3Config
 from lakehouse.finished_steps import record_finished
+from lakehouse.sources import Source
+from ml_assets.extraction.table import ensure_extractions_table
 from ml_assets.gate import Verdict
 from ml_assets.model_versions import ModelVersion, record_decision, record_version
 from ml_assets.scoring import ensure_scores_table
 from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.extraction import ExtractionSpec
 from ml_assets.spec.hashing import spec_hash
 
 pytestmark = pytest.mark.integration
@@ -45,11 +49,13 @@ def platform(lake, tmp_path, model_spec):
     return SimpleNamespace(
         lake=lambda: lake,
         settings=SimpleNamespace(landing_path=str(landing), s3_access=S3Config()),
-        sources={"reviews": None},
+        sources={"reviews": Source(name="reviews", columns=("text",))},
         accounted_sources=("reviews",),
         has_models_after_scoring=True,
+        manifest={"nodes": {}, "sources": {"source.p.ml.scores_stars": {"name": "scores_stars"}}},
         runtime=SimpleNamespace(
-            manifest_hash="m1", features_versions={"stars_features": "features-1"}
+            manifest_hash="m1",
+            code={"stars_features": CodeVersion("features-1", {"model stars_features": "1"})},
         ),
         good_specs={"stars": model_spec},
         extractions={},
@@ -112,6 +118,49 @@ def test_a_landed_file_is_pending_until_the_ledger_has_it(platform, lake):
     assert (loaded.pending, loaded.newest_load) == ({"reviews": 0}, 4)
 
 
+def test_a_model_whose_sources_have_no_files_is_left_alone(platform):
+    node = {"name": "stars_features", "depends_on": {"nodes": ["source.p.raw.other"]}}
+    platform.sources["other"] = Source(name="other", columns=("text",))
+    platform.manifest = {
+        "nodes": {"model.p.stars_features": node},
+        "sources": {"source.p.raw.other": {"name": "other"}},
+    }
+    _land(platform)
+    assert read_state(platform).models == ()
+    assert state_without_lake(platform).models == ()
+    platform.manifest["sources"]["source.p.raw.other"]["name"] = "reviews"
+    assert len(read_state(platform).models) == len(state_without_lake(platform).models) == 1
+
+
+def test_an_extraction_waits_for_files_and_tells_its_rows(platform, lake):
+    spec = ExtractionSpec.model_validate(
+        {
+            "name": "parts",
+            "task": "extraction",
+            "table": "stars_features",
+            "entity_key": "entity_id",
+            "event_time": "happened_at",
+            "rows": {"kind": ["a", "b"]},
+            "extraction": {"columns": ["text"], "fields": {"language": {"language": True}}},
+        }
+    )
+    platform.good_specs, platform.extractions = {}, {"parts": spec}
+    ensure_extractions_table(lake, "parts")
+    node = {"name": "stars_features", "depends_on": {"nodes": ["source.p.raw.reviews"]}}
+    platform.manifest["nodes"] = {"model.p.stars_features": node}
+    platform.manifest["sources"] = {"source.p.raw.reviews": {"name": "reviews"}}
+    assert read_state(platform).extractions == state_without_lake(platform).extractions == ()
+    _land(platform)
+    untold = (ExtractionState("parts", "there is no version yet", 0),)
+    assert read_state(platform).extractions == state_without_lake(platform).extractions == untold
+    with lake.write("features") as write:
+        write.connection.execute(
+            "create table lake.marts.stars_features as select range::varchar as entity_id,"
+            " ['a', 'b', 'c'][range % 3 + 1] as kind from range(9)"
+        )
+    assert read_state(platform).extractions[0].waiting == 6
+
+
 def test_the_newest_build_counts(platform, lake):
     _build(lake, 1, "m0")
     _build(lake, 3, "m1")
@@ -133,7 +182,7 @@ def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, 
     with lake.write("scores") as write:
         write.connection.execute(
             "insert into lake.ml.scores_stars values"
-            " ('0', 1, '5', 5, 1, [1], 't', 'f', 1, now(), 'run')"
+            " ('0', 1, '5', 5, 1, [1], null, null, 't', 'f', 1, now(), 'run')"
         )
     assert read_state(platform).models[0].unscored == 4
     assert read_state(platform, rescore=True).models[0].unscored == 5
@@ -181,7 +230,7 @@ def test_what_a_killed_run_left_undone_shows_until_it_is_done(platform, lake, mo
     with lake.write("scores") as write:
         write.connection.execute(
             "insert into lake.ml.scores_stars values"
-            " ('0', 1, '5', 5, 1, [1], 't', 'f', ?, now(), 'run')",
+            " ('0', 1, '5', 5, 1, [1], null, null, 't', 'f', ?, now(), 'run')",
             [write.snapshot_id - 1],
         )
     assert left() == ((), (), [True], True)

@@ -14,12 +14,11 @@ from dagster_project.dbt_server import warm_dbt
 from lakehouse.config import LakeConfig
 from lakehouse.connection import Lake
 from lakehouse.dbt_environment import dbt_environment
+from lakehouse.landing.raw_table import ensure_raw_table
+from lakehouse.sources import load_sources
 
 PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
-SOURCE_COLUMNS = (
-    *("rating", "title", "text", "images", "asin", "parent_asin", "user_id", "timestamp"),
-    *("helpful_vote", "verified_purchase"),
-)
+SOURCES = load_sources(PROJECT)
 Row = dict[str, str | None]
 RunDbt = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -69,50 +68,55 @@ class Landing:
     lake: Lake
     loads: int = 0
 
-    def load(self, file: str, rows: Sequence[Row], *, supersedes: int | None = None) -> int:
+    def load(
+        self,
+        file: str,
+        rows: Sequence[Row],
+        *,
+        supersedes: int | None = None,
+        source: str = "reviews",
+        loaded_at: str = "2021-01-01 00:00:00+00",
+    ) -> int:
         """Loads a version of a file in place of an earlier load; returns the new load's id."""
         self.loads += 1
-        names = ", ".join(f'"{name}"' for name in SOURCE_COLUMNS)
-        marks = ", ".join("?" * (len(SOURCE_COLUMNS) + 3))
+        raw, columns = f"lake.raw.{source}", SOURCES[source].columns
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ", ".join("?" * (len(columns) + 3))
         values = [
             value
             for line, row in enumerate(rows, 1)
-            for value in (*(row.get(name) for name in SOURCE_COLUMNS), file, line, self.loads)
+            for value in (*(row.get(name) for name in columns), file, line, self.loads)
         ]
         with self.lake.write("test load") as write:
             connection = write.connection
             if supersedes is not None:
-                connection.execute("delete from lake.raw.reviews where _load_id = ?", [supersedes])
+                connection.execute(f"delete from {raw} where _load_id = ?", [supersedes])
                 connection.execute(
                     "update lake.ops.file_ledger set superseded_by = ? where load_id = ?",
                     [self.loads, supersedes],
                 )
             if rows:
                 connection.execute(
-                    f"insert into lake.raw.reviews ({names}, _file, _line, _load_id, _loaded_at)"
-                    f" select *, '2021-01-01 00:00:00+00'"
+                    f"insert into {raw} ({names}, _file, _line, _load_id, _loaded_at)"
+                    f" select *, cast(? as timestamptz)"
                     f" from (values {', '.join([f'({marks})'] * len(rows))})",
-                    values,
+                    [loaded_at, *values],
                 )
             connection.execute(
-                "insert into lake.ops.file_ledger values (?, 'reviews', 'b', ?, 'e', 'h', 0, ?, ?,"
-                " 0, 'loaded', null, '2021-01-01 00:00:00+00', ?, null)",
-                [self.loads, file, len(rows), len(rows), write.snapshot_id],
+                "insert into lake.ops.file_ledger values (?, ?, 'b', ?, 'e', 'h', 0, ?, ?,"
+                " 0, 'loaded', null, ?, ?, null)",
+                [self.loads, source, file, len(rows), len(rows), loaded_at, write.snapshot_id],
             )
         return self.loads
 
 
 @pytest.fixture(scope="session")
 def landing_in() -> Callable[[Lake], Landing]:
-    """Creates an empty `raw.reviews` in a lake, and returns a way to load rows into it."""
+    """Creates the sources' empty raw tables in a lake, and returns a way to load rows into them."""
 
     def create(lake: Lake) -> Landing:
-        columns = ", ".join(f'"{name}" varchar' for name in SOURCE_COLUMNS)
-        with lake.write("raw table") as write:
-            write.connection.execute(
-                f"create table lake.raw.reviews ({columns}, _file varchar not null,"
-                " _line bigint not null, _loaded_at timestamptz not null, _load_id bigint not null)"
-            )
+        for source in SOURCES.values():
+            ensure_raw_table(lake, source)
         return Landing(lake)
 
     return create
@@ -120,5 +124,5 @@ def landing_in() -> Callable[[Lake], Landing]:
 
 @pytest.fixture
 def landing(lake: Lake, landing_in: Callable[[Lake], Landing]) -> Landing:
-    """A way to load rows into the `raw.reviews` of the test's lake."""
+    """A way to load rows into the raw tables of the test's lake."""
     return landing_in(lake)

@@ -155,8 +155,22 @@ def test_incremental_builds_equal_a_full_refresh(
     run_dbt(*BUILD, "--full-refresh")
     assert contents(lake) == incremental
     before = lake.snapshot_id()
-    run_dbt("build", "--exclude", "tag:after_scoring")
+    run_dbt("build", "--exclude", "tag:after_scoring", "config.materialized:table")
     assert lake.snapshot_id() == before, "a build without new loads has written to the lake"
+
+
+def test_models_whose_code_has_changed_are_built_from_all_rows(
+    lake: Lake, landing: Any, run_dbt: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landing.load("a", [RandomRow(1, None).values()])
+    run_dbt(*BUILD)
+    with lake.write("what older code made") as write:
+        write.connection.execute("update lake.staging.stg_reviews set text = 'old'")
+        write.connection.execute("update lake.marts.review_features set text_words = 77")
+    monkeypatch.setenv("TIDEMARK_DBT_REBUILD", "other,stg_reviews")
+    run_dbt(*BUILD)
+    assert lake.rows("select text from lake.staging.stg_reviews") != [("old",)]
+    assert lake.rows("select text_words from lake.marts.review_features") == [(77,)]
 
 
 def test_builds_of_single_dbt_models_are_made_up_for_by_the_next_whole_build(

@@ -41,3 +41,13 @@ def test_only_what_is_missing_is_made_and_rows_stay(lake):
     create_tables(lake)
     assert _tables(lake) == set(TABLES)
     assert lake.rows("select model from lake.monitoring.alarms") == [("a",)]
+
+
+def test_a_table_of_an_earlier_version_gets_its_newer_columns_once(lake):
+    with lake.write("test") as write:
+        write.connection.execute("alter table lake.ml.training_sets drop column purged_rows")
+    create_tables(lake)
+    before = lake.snapshot_id()
+    create_tables(lake)
+    assert lake.snapshot_id() == before
+    assert lake.rows("select max(purged_rows) from lake.ml.training_sets") == [(None,)]

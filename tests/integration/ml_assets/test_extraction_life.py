@@ -11,6 +11,7 @@ import pytest
 
 from dagster_project.cli.extraction_report import extraction_report
 from dagster_project.unfinished import is_unmonitored
+from lakehouse.code_versions import CodeVersion
 from ml_assets.assets.extraction import extraction_assets
 from ml_assets.extraction.declaration import MANIFEST
 from ml_assets.extraction.judging import judge_version
@@ -244,7 +245,7 @@ def test_the_assets_do_all_of_it_and_the_report_tells(notes, tmp_path):
         artifact_path=notes.artifacts,
         project_folder=tmp_path,
         manifest_hash="manifest-1",
-        features_versions={"notes": "features-1"},
+        code={"notes": CodeVersion("features-1", {"model notes": "1"})},
         workers=1,
     )
     assets = extraction_assets(spec, dg.AssetKey(["marts", "notes"]))

@@ -10,7 +10,7 @@ import pytest
 
 from lakehouse.config import LakeConfig
 from lakehouse.connection import Lake
-from lakehouse.landing.files import list_sources
+from lakehouse.landing.files import list_landed, list_sources
 from lakehouse.landing.ingest import ingest_files
 from lakehouse.landing.ledger import pending_files
 from lakehouse.sources import Source
@@ -54,7 +54,7 @@ class Daemon:
         if not self.tick():
             return {}
         lake, landing = self.platform.open_lake(), self.platform.landing
-        pending = pending_files(lake, list_sources(landing, ["reviews"], self.platform.s3))
+        pending = pending_files(lake, list_landed(landing, "reviews", self.platform.s3))
         results = ingest_files(lake, SOURCE, pending, landing=landing)
         return {result.file.key.removeprefix("reviews/"): result.status for result in results}
 
@@ -137,7 +137,7 @@ def test_a_clock_that_jumps_back_hides_no_file(
     for name in ("a.csv", "b.csv"):
         os.utime(root / "landing" / "reviews" / name, (1_000_000, 1_000_000))
     assert daemon.taken()["b.csv"] == "loaded"
-    listed = list_sources(zone.landing, ["reviews"], zone.s3)
+    listed = list_landed(zone.landing, "reviews", zone.s3)
     assert {file.modified_at.year for file in listed} == {1970}
     assert daemon.taken() == {}
 
@@ -151,8 +151,9 @@ def test_all_sources_are_one_listing_that_passes_over_what_is_none(
         (root / folder).mkdir(parents=True)
         for number in range(files):
             (root / folder / f"{number:04}.csv").touch()
+    sources = [Source(name=name, columns=("id",)) for name in ("d", "a", "c", "b")]
     with recorded(zone.s3) as recorder:
-        found = list_sources(zone.landing, ["d", "a", "c", "b"], recorder.s3)
+        found = list_sources(zone.landing, sources, recorder.s3)
     assert [file.source for file in found] == ["a"] * 1100 + ["b"] * 5 + ["d"]
     # Two pages until the archive has begun, and one from behind it: it would be three more.
     assert len(recorder.of("GET")) == 3

@@ -1,6 +1,5 @@
-"""Identity of the dbt code: it changes with what results depend on, and with nothing else."""
+"""The dbt manifest is parsed when the project has changed, and only then."""
 
-import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,89 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from dagster_project import manifest as module
-from dagster_project.manifest import (
-    executable,
-    features_versions,
-    manifest_file,
-    manifest_hash,
-    read_manifest,
-)
+from dagster_project.manifest import executable, manifest_file, read_manifest
 from lakehouse.config import LakeConfig
 from lakehouse.errors import TidemarkError
-
-
-def _node(checksum: str, *parents: str) -> dict:
-    return {
-        "name": "?",
-        "checksum": {"checksum": checksum},
-        "depends_on": {"nodes": list(parents)},
-    }
-
-
-@pytest.fixture
-def manifest():
-    """stg <- features, stg <- other; a test and a source hang on them."""
-    nodes = {
-        "model.p.stg": _node("1", "source.p.raw.reviews"),
-        "model.p.features": _node("2", "model.p.stg"),
-        "model.p.other": _node("3", "model.p.stg"),
-        "test.p.unique": _node("4", "model.p.stg"),
-    }
-    for key, node in nodes.items():
-        node["name"] = key.rsplit(".", 1)[-1]
-    macros = {
-        "macro.p.clean": {"package_name": "p", "macro_sql": "m1"},
-        "macro.dbt.run": {"package_name": "dbt", "macro_sql": "d1"},
-    }
-    return {"metadata": {"project_name": "p"}, "nodes": nodes, "macros": macros}
-
-
-def _changed(manifest, *path_and_value):
-    changed = copy.deepcopy(manifest)
-    *path, last, value = path_and_value
-    part = changed
-    for key in path:
-        part = part[key]
-    part[last] = value
-    return changed
-
-
-def _models_that_differ(one, other) -> set[str]:
-    before, after = features_versions(one), features_versions(other)
-    return {name for name in before if before[name] != after[name]}
-
-
-@pytest.mark.parametrize(
-    ("key", "differing"),
-    [
-        ("model.p.stg", {"stg", "features", "other"}),
-        ("model.p.features", {"features"}),
-        ("test.p.unique", set()),
-    ],
-)
-def test_a_change_reaches_the_models_behind_it(manifest, key, differing):
-    changed = _changed(manifest, "nodes", key, "checksum", "checksum", "new")
-    assert _models_that_differ(manifest, changed) == differing
-    assert (manifest_hash(manifest) != manifest_hash(changed)) == bool(differing)
-
-
-def test_a_macro_of_the_project_changes_all_and_one_of_dbt_none(manifest):
-    ours = _changed(manifest, "macros", "macro.p.clean", "macro_sql", "m2")
-    theirs = _changed(manifest, "macros", "macro.dbt.run", "macro_sql", "d2")
-    assert _models_that_differ(manifest, ours) == {"stg", "features", "other"}
-    assert _models_that_differ(manifest, theirs) == set()
-
-
-def test_the_text_functions_count_as_code(manifest, monkeypatch):
-    before = manifest_hash(manifest)
-    monkeypatch.setattr("lakehouse.text.TEXT_FUNCTIONS_VERSION", "another")
-    assert manifest_hash(manifest) != before
-
-
-def test_the_order_in_the_file_does_not_matter(manifest):
-    turned = manifest | {"nodes": dict(reversed(manifest["nodes"].items()))}
-    assert manifest_hash(turned) == manifest_hash(manifest)
-    assert features_versions(turned) == features_versions(manifest)
 
 
 @pytest.fixture

@@ -61,11 +61,14 @@ def test_unscored_rows_are_scored_by_the_champion():
 
 
 def test_a_retraining_that_was_asked_for_trains():
-    assert _actions(STATE, retrain=["stars"]) == [("train", "stars"), ("score", "stars")]
+    assert _actions(STATE, retrain={"stars": "it drifts"}) == [
+        ("train", "stars"),
+        ("score", "stars"),
+    ]
 
 
 def test_retraining_another_model_leaves_this_one_alone():
-    assert _actions(STATE, retrain=["other"]) == []
+    assert _actions(STATE, retrain={"other": "it drifts"}) == []
 
 
 def test_what_a_killed_run_left_is_done_alone():

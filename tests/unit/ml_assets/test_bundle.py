@@ -13,6 +13,7 @@ from ml_assets.bundle import MANIFEST, load_bundle, read_reference, save_bundle
 from ml_assets.frames import FeatureColumns
 from ml_assets.mlflow_flavor import _load_pyfunc
 from ml_assets.model import FittedModel
+from ml_assets.spec.algorithm import TASKS
 from ml_assets.spec.document import ModelSpec
 from ml_assets.training import fit
 
@@ -72,6 +73,66 @@ def test_a_model_comes_back_as_it_was(models, saved, algorithm):
     )  # fmt: skip
     np.testing.assert_allclose(theirs.output(TABLE), ours.output(TABLE), rtol=0, atol=1e-12)
     assert read_reference(folder) == REFERENCE
+
+
+_FEW = {"trees": 3, "text_components": 2, "min_rows_per_leaf": 5}
+_PARAMETERS = {"lightgbm": _FEW, "quantile": _FEW, "hist_gradient_boosting": _FEW}
+_CLASSES = ("classification", "ordinal")
+# A class of scikit-learn's is as good as one's own; those are tested by themselves.
+_PAIRS = [
+    (algorithm, task)
+    for algorithm, tasks in TASKS.items()
+    for task in tasks
+    if algorithm != "estimator"
+]
+
+
+@pytest.mark.parametrize(("algorithm", "task"), _PAIRS)
+def test_every_algorithm_of_every_task_comes_back_byte_for_byte(algorithm, task, tmp_path):
+    of_classes = task in _CLASSES
+    spec = ModelSpec.model_validate(
+        {
+            "name": "stars",
+            "task": task,
+            "table": "features",
+            "entity_key": "id",
+            "event_time": "at",
+            "label": {"column": "stars", "classes": (1, 2, 3) if of_classes else ()},
+            "features": {"text": ("text",), "categorical": ("language",), "numeric": ("words",)},
+            "algorithm": {"name": algorithm, "parameters": _PARAMETERS.get(algorithm, {})},
+            "split": {"holdout": 0.25, "folds": 0 if of_classes else 2},
+            "forecast": {"anchor": "last", "horizon": 2} if task == "forecast" else None,
+        }
+    )
+    label = LABEL if of_classes else LABEL + np.linspace(0, 1, len(LABEL))
+    ours = fit(spec, TABLE, label, np.arange(len(label))).model
+    bundle_hash = save_bundle(ours, tmp_path / "bundle", reference={})
+    theirs = load_bundle(tmp_path / "bundle", expected_hash=bundle_hash).model
+    np.testing.assert_array_equal(theirs.output(TABLE), ours.output(TABLE))
+    assert (theirs.coverage, theirs.parameters) == (ours.coverage, ours.parameters)
+    assert theirs.parameters == spec.algorithm.parameters.model_dump()
+    assert not [file for file in (tmp_path / "bundle").rglob("*") if b"pickle" in file.read_bytes()]
+
+
+@pytest.mark.parametrize("algorithm", ["linear_text", "lightgbm"])
+def test_bundles_of_the_first_format_are_still_read(models, saved, algorithm):
+    folder, _ = saved(algorithm)
+    manifest = json.loads((folder / MANIFEST).read_text()) | {"format": 1}
+    for name in ("predictor", "parameters", "estimator", "coverage"):
+        del manifest[name]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    model = load_bundle(folder).model
+    np.testing.assert_allclose(model.output(TABLE), models[algorithm].output(TABLE), atol=1e-12)
+    assert (model.coverage, model.parameters) == (None, {})
+
+
+def test_a_predictor_of_a_kind_to_come_is_refused(saved):
+    folder, _ = saved("linear_text")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["predictor"]["kind"] = "oracle"
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(TidemarkError, match="the kind 'oracle', which this version does not know"):
+        load_bundle(folder)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -66,4 +66,4 @@ def test_numbers_that_are_no_forecasts_are_resampled():
     assert found == paired_difference(
         label, a, b, metric="mean_absolute_error", target=number, groups=None, seed=1
     )
-    assert paired_test(number, label, a, b).name == "Diebold-Mariano"
+    assert paired_test(number, label, a, b, metric="mean_absolute_error").name == "Diebold-Mariano"

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from ml_assets.calibration import ReliabilityBin
-from ml_assets.evaluation_plots import confusion_plot, reliability_plot
+from ml_assets.evaluation_plots import (
+    confusion_plot,
+    gain_plot,
+    predictions_plot,
+    reliability_plot,
+)
 
 
 def _size(png: bytes) -> tuple[int, int]:
@@ -33,3 +38,23 @@ def test_a_reliability_is_drawn_without_its_empty_bins():
     assert _size(reliability_plot([filled])) == (368, 320)
     assert reliability_plot([filled, empty]) == reliability_plot([filled])
     assert reliability_plot([empty]) != reliability_plot([filled])
+
+
+TIMES = np.datetime64("2024-01-01", "us") + np.arange(4) * np.timedelta64(1, "D")
+
+
+def test_predictions_are_drawn_with_their_intervals():
+    label = np.array([17.0, 17.2, 17.1, 17.4])
+    output = np.column_stack([label, label - 0.1, label + 0.1])
+    wide = np.column_stack([label, label - 0.5, label + 0.5])
+    one, other = (predictions_plot(TIMES, label, of, coverage=0.9) for of in (output, wide))
+    assert _size(one) == (560, 288)
+    assert one != other
+
+
+def test_the_gain_is_summed_in_the_order_of_time():
+    gain = np.array([1.0, -2.0, 3.0, 0.5])
+    drawn = gain_plot(TIMES, gain, baseline="the random walk")
+    assert _size(drawn) == (560, 240)
+    assert drawn == gain_plot(TIMES[::-1], gain[::-1], baseline="the random walk")
+    assert drawn != gain_plot(TIMES, gain[::-1], baseline="the random walk")

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lakehouse.errors import TidemarkError
-from ml_assets.split import group_k_folds, time_holdout_split
+from ml_assets.split import chance_holdout_split, group_k_folds, time_holdout_split
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2025-01-01", "us")
@@ -115,6 +115,28 @@ def test_a_missing_time_is_refused():
         time_holdout_split(times, np.arange(3), holdout=0.5)
 
 
+@given(_rows(), st.floats(0.01, 0.99), st.integers(0, 50))
+def test_a_hold_out_by_chance_divides_no_group_and_has_its_share(rows, share, seed):
+    days, groups = rows
+    try:
+        split = chance_holdout_split(_times(days), groups, holdout=share, seed=seed)
+    except TidemarkError:
+        assume(False)
+
+    assert set(groups[split.train]).isdisjoint(groups[split.holdout])
+    assert split.n_train + split.n_holdout == len(days)
+    largest = np.unique(groups, return_counts=True)[1].max()
+    assert share * len(days) <= split.n_holdout < share * len(days) + largest
+    assert (_times(days) < split.cutoff).all()
+    again = chance_holdout_split(_times(days), groups, holdout=share, seed=seed)
+    assert (again.role == split.role).all()
+
+
+def test_one_group_cannot_be_held_out_by_chance():
+    with pytest.raises(TidemarkError, match="there are 1 groups of near duplicates"):
+        chance_holdout_split(_times([0, 0]), np.array([3, 3]), holdout=0.5, seed=7)
+
+
 @given(_rows(), st.integers(2, 6), st.integers(0, 50))
 def test_groups_stay_whole_and_no_fold_is_empty(rows, folds, seed):
     label, groups = rows
@@ -188,3 +210,40 @@ def test_as_many_folds_as_groups():
     assert sorted(group_k_folds(np.arange(127), np.zeros(127, int), folds=127, seed=1)) == list(
         range(127)
     )
+
+
+def test_rows_whose_label_stands_in_the_holdout_are_purged():
+    split = _split(range(10), holdout=0.3, horizon=2)
+    assert split.role.tolist() == ["train"] * 5 + ["purged"] * 2 + ["holdout"] * 3
+    assert (split.n_train, split.n_purged, split.n_excluded) == (5, 2, 0)
+
+
+def test_the_horizon_counts_times_not_rows():
+    split = _split([0, 0, 1, 1, 2, 2, 3], holdout=0.1, horizon=1)
+    assert split.role.tolist() == ["train"] * 4 + ["purged"] * 2 + ["holdout"]
+
+
+@pytest.mark.parametrize(("delay", "purged"), [(0, 0), (1, 0), (2, 1), (4, 3)])
+def test_rows_whose_label_came_after_the_cutoff_are_purged(delay, purged):
+    assert _split(range(10), holdout=0.3, delay_days=delay).n_purged == purged
+
+
+def test_a_horizon_longer_than_the_past_leaves_nothing_to_train_on():
+    with pytest.raises(TidemarkError, match="0 rows for training .* 7 because their label"):
+        _split(range(10), holdout=0.3, horizon=20)
+
+
+@given(_rows(), st.floats(0.05, 0.9), st.integers(0, 5), st.integers(0, 5))
+def test_every_training_label_was_known_before_the_cutoff(rows, share, horizon, delay):
+    days, groups = rows
+    try:
+        split = _split(days, groups, holdout=share, horizon=horizon, delay_days=delay)
+    except TidemarkError:
+        assume(False)
+    cutoff = (split.cutoff - START) // DAY
+    for day in days[split.train]:
+        assert day + delay <= cutoff
+        assert len(np.unique(days[(days > day) & (days < cutoff)])) >= horizon
+    # A near duplicate of a purged row may be judged on: nothing was trained on it.
+    assert set(groups[split.train]).isdisjoint(groups[split.holdout])
+    assert len(days) == split.n_train + split.n_purged + split.n_holdout + split.n_excluded

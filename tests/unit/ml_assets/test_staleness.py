@@ -19,6 +19,18 @@ def test_a_model_made_from_what_there_is_now_is_up_to_date():
         ({"newest_version": None, "judged": False}, "there is no trained version yet"),
         ({"spec_hash": "s2"}, "the spec has changed since version 2"),
         ({"features_version": "f2"}, "the features' code has changed since version 2"),
+        (
+            {"spec_hash": "s2", "spec_changes": "seed 7 -> 8"},
+            "since version 2: seed 7 -> 8",
+        ),
+        (
+            {"spec_hash": "s2", "features_version": "f2"},
+            "the spec has changed since version 2; the features' code has changed since version 2",
+        ),
+        (
+            {"features_version": "f2", "code_changes": "mart changed"},
+            "since version 2: mart changed",
+        ),
         ({"judged": False}, "version 2 was not judged"),
         ({"asked_since": True}, "a retraining was decided after version 2"),
     ],

@@ -162,7 +162,7 @@ class CommandLine:
             assert now[table] == self.base[table], table
         accounted = self.rows(
             "select max_by(balanced, accounted_at) as balanced,"
-            " max_by(clean, accounted_at) as clean from row_accounting"
+            " max_by(clean, accounted_at) as clean from row_accounting where source = 'reviews'"
         )
         assert accounted == [{"balanced": True, "clean": now["features"]}]
 

@@ -102,7 +102,7 @@ def test_broken_specs_are_named_with_line_while_the_good_one_runs(platform, edit
     check = platform.start("check", COLUMNS="500")
     output, errors = check.communicate(timeout=100)
     assert check.returncode == 1
-    assert "3 errors in 3 specs" in errors
+    assert "3 errors in 3 files" in errors
     assert "Traceback" not in output + errors
     assert f"{unreadable}:2:" in output
     assert f"{unknown}:{_line(unknown, 'lineer_text')}:" in output

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lakehouse.errors import TidemarkError
 from ml_assets.algorithms.baseline import fit_class_baseline
 from ml_assets.algorithms.text_features import FrequentTerms
 from ml_assets.spec.document import ModelSpec
@@ -13,7 +14,15 @@ ROWS = 240
 SINGLE = np.arange(ROWS)  # no near duplicates
 _WORDS = {0: "awful broken refund", 1: "okay average fine", 2: "lovely perfect superb"}
 _LIGHTGBM = {"name": "lightgbm", "parameters": {"trees": 8, "text_components": 4}}
-ALGORITHMS = [{"name": "linear_text"}, _LIGHTGBM]
+_SMALL = {"trees": 8, "text_components": 4}
+_HISTOGRAMS = {"name": "hist_gradient_boosting", "parameters": _SMALL}
+_OWN = {
+    "name": "estimator",
+    "class": "sklearn.tree.DecisionTreeClassifier",
+    "parameters": {"min_samples_leaf": 3},
+    "preprocessing": {"text_components": 4},
+}
+ALGORITHMS = [{"name": "linear_text"}, {"name": "ordinal"}, _LIGHTGBM, _HISTOGRAMS, _OWN]
 _KINDS = {"text": ("text",), "categorical": ("language",), "numeric": ("words", "price")}
 
 
@@ -146,6 +155,19 @@ def test_a_text_with_fewer_terms_than_components_can_be_trained_on(rows, bits):
     probabilities = fit(_spec(algorithm), table, label, SINGLE).model.output(table)
     _check(probabilities, ROWS)
     assert (probabilities.argmax(axis=1) == label).mean() > 0.9
+
+
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, {"name": "linear"}])
+def test_a_handful_of_rows_can_be_trained_on(rows, algorithm):
+    table, label = rows
+    model = fit(_spec(algorithm), table.slice(0, 4), label[:4], SINGLE[:4]).model
+    _check(model.output(table), ROWS)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_rows_of_one_class_are_nothing_to_learn_from(rows, algorithm):
+    with pytest.raises(TidemarkError, match="All 240 training rows are of the class 2"):
+        fit(_spec(algorithm), rows[0], np.ones(ROWS, np.int64), SINGLE)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from lakehouse.declaration.errors import SpecError
 from ml_assets.spec.columns import check_columns, manifest_columns, manifest_tables, type_class
-from ml_assets.spec.errors import SpecError
 from ml_assets.spec.loading import parse_spec
 
 SPEC = """\
@@ -85,6 +85,12 @@ def test_a_type_that_does_not_fit_is_an_error_at_each_use(
     assert [error.field for error in found] == fields
     assert f"'{column}' is {data_type} in 'marts_table'" in found[0].render()
     assert found[0].allowed.startswith("a column of ")
+
+
+def test_columns_that_choose_rows_are_checked_like_all_others() -> None:
+    found = errors(COLUMNS, f"{SPEC}rows: {{languages: [es], words: [1], language: [es]}}\n")
+    assert [error.field for error in found] == ["rows.languages", "rows.words"]
+    assert "Did you mean language?" in found[0].render()
 
 
 def test_text_classes_want_a_text_label() -> None:

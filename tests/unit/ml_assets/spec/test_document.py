@@ -6,12 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lakehouse.declaration.yaml_text import SpecYaml
 from ml_assets.metrics import metrics_of
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.hashing import spec_hash
 from ml_assets.spec.json_schema import spec_json_schema
 from ml_assets.spec.loading import parse_spec
-from ml_assets.spec.yaml_text import SpecYaml
 
 DOCUMENT: dict[str, Any] = {
     "name": "m",
@@ -56,6 +56,31 @@ algorithms = st.one_of(
             )
         },
     ),
+    st.fixed_dictionaries(
+        # Of an installed library: the hash of a spec names the code of its estimator.
+        {"name": st.just("estimator"), "class": st.just("sklearn.tree.DecisionTreeClassifier")},
+        optional={
+            "input": st.sampled_from(["frame", "matrix"]),
+            "parameters": st.dictionaries(
+                st.text("abc_", min_size=1, max_size=5),
+                st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.just("auto")),
+                max_size=3,
+            ),
+        },
+    ),
+)
+
+searches = st.fixed_dictionaries(
+    {
+        "parameters": st.fixed_dictionaries(
+            {"learning_rate": st.just({"low": 1e-3, "high": 0.5, "log": True})},
+            optional={
+                "leaves": st.lists(st.integers(2, 99), min_size=1, max_size=4, unique=True),
+                "trees": st.just({"low": 10, "high": 500}),
+            },
+        )
+    },
+    optional={"trials": st.integers(1, 99), "seconds": positive, "folds": st.integers(2, 20)},
 )
 
 
@@ -75,7 +100,11 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "label": {"column": label, "classes": draw(st.one_of(classes.filter(printable), whole))},
         "features": {"text": columns[:1], "categorical": columns[1:3], "numeric": columns[3:]},
         "segments": draw(st.sampled_from([[], columns[1:2]])),
-        "algorithm": draw(algorithms),
+        **(
+            {"algorithm": draw(algorithms), "search": None}
+            if draw(st.booleans())
+            else {"algorithm": {"name": "lightgbm"}, "search": draw(searches)}
+        ),
         "split": {
             "holdout": draw(shares),
             "near_duplicates": draw(st.sampled_from([None, {"columns": columns[:1]}])),
@@ -156,6 +185,7 @@ def test_the_hash_does_not_depend_on_what_comes_after_training(change: dict[str,
         {"algorithm": {"name": "linear_text", "parameters": {"ngrams": 3}}},
         {"split": {"holdout": 0.3}},
         {"balancing": {"method": "weights"}},
+        {"search": {"parameters": {"regularization": [0.1, 1.0]}}},
     ],
 )
 def test_the_hash_depends_on_what_is_trained(change: dict[str, Any]) -> None:

@@ -87,9 +87,26 @@ def test_columns_are_checked_against_the_table() -> None:
     assert any("'text' is bigint" in error for error in found)
 
 
+@pytest.mark.parametrize("kind", ["", "label: {column: stars}"])
+def test_a_mistyped_task_is_told_with_the_tasks_of_both_kinds(kind: str) -> None:
+    text = changed("task: extraction", "task: extractions")
+    if kind:
+        text = f"{text[: text.index('extraction:')]}{kind}\n"
+    found = [error for error in rendered(text) if "x.yaml:2" in error]
+    assert len(found) == 1
+    assert "Allowed: classification, extraction, forecast, ordinal, regression" in found[0]
+    assert "Did you mean extraction?" in found[0]
+
+
+def test_rows_are_chosen_by_columns_of_the_table() -> None:
+    parsed = parse_spec(changed("extraction:\n", "rows: {titel: [a]}\nextraction:\n"), "x.yaml")
+    (error,) = check_columns(parsed.spec, COLUMNS, parsed.source)
+    assert (error.line, error.nearest) == (6, "title")
+
+
 def test_a_folder_tells_models_from_extractions(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text(GOOD.replace("[title, text]", "[]").replace("mentions", "b"))
     folder = load_specs(tmp_path)
-    assert (list(folder.extractions), list(folder.specs)) == (["mentions"], [])
+    assert {name: type(spec) for name, spec in folder.specs.items()} == {"mentions": ExtractionSpec}
     assert [broken.name for broken in folder.broken] == ["b"]

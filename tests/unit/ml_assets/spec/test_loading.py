@@ -48,7 +48,8 @@ def test_the_shipped_specs_are_good() -> None:
 
 def test_a_mistyped_algorithm_names_place_allowed_values_and_nearest() -> None:
     assert rendered(changed("name: linear_text", "name: lightgmb")) == [
-        "x.yaml:10:19 algorithm.name: 'lightgmb' is not allowed. Allowed: lightgbm, linear_text."
+        "x.yaml:10:19 algorithm.name: 'lightgmb' is not allowed. Allowed: estimator,"
+        " hist_gradient_boosting, lightgbm, linear, linear_text, ordinal, quantile."
         " Did you mean lightgbm?"
     ]
 

@@ -1,0 +1,1 @@
+"""Events that others post: on the disk before the answer, landed in batches."""
