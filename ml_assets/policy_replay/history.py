@@ -17,8 +17,6 @@ from ml_assets.training_set import labelled_rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MIDNIGHT = {"hour": 0, "minute": 0, "second": 0, "microsecond": 0}
-
 
 @dataclass(frozen=True, eq=False)
 class History:
@@ -74,8 +72,8 @@ class History:
 
     def days(self, start: datetime) -> list[datetime]:
         """Every midnight (UTC) from that of `start` to that of the newest row's day."""
-        newest = _aware(self.times[-1]).replace(**_MIDNIGHT)
-        first = start.replace(**_MIDNIGHT)
+        newest = midnight(_aware(self.times[-1]))
+        first = midnight(start)
         return [first + timedelta(days=day) for day in range((newest - first).days + 1)]
 
     def between(self, start: datetime, end: datetime) -> "History":
@@ -90,7 +88,7 @@ class History:
             share: Above 0 and below 1.
         """
         at = _aware(self.times[int(share * len(self))])
-        return at.replace(**_MIDNIGHT) + timedelta(days=1)
+        return midnight(at) + timedelta(days=1)
 
 
 def history_of(lake: Lake, spec: ModelSpec) -> History:
@@ -106,6 +104,11 @@ def history_of(lake: Lake, spec: ModelSpec) -> History:
             hint="Land files and run `tidemark run` first.",
         )
     return History(spec, table)
+
+
+def midnight(moment: datetime) -> datetime:
+    """The beginning of the moment's day."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _naive(moment: datetime) -> np.datetime64:

@@ -16,7 +16,7 @@ from ml_assets.monitoring.performance import PerformanceRow, performance_rows
 from ml_assets.monitoring.recording import Measurement
 from ml_assets.monitoring.reference import predicted_columns
 from ml_assets.monitoring.windows import window_end
-from ml_assets.policy_replay.history import History
+from ml_assets.policy_replay.history import History, midnight
 from ml_assets.policy_replay.trainer import Trained
 from ml_assets.spec.operating_sections import RetrainingCause, WindowKind
 from ml_assets.targets.quantity_sums import POINT
@@ -161,7 +161,7 @@ def window_start(moment: datetime, kind: WindowKind) -> datetime:
     >>> window_start(datetime(2025, 1, 1, 13, tzinfo=UTC), "week").isoformat()
     '2024-12-30T00:00:00+00:00'
     """
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = midnight(moment)
     if kind == "month":
         return day.replace(day=1)
     return day - timedelta(days=day.weekday() if kind == "week" else 0)

@@ -115,7 +115,7 @@ def test_every_relative_link_leads_somewhere(page):
 
 @every_page
 def test_every_command_that_is_named_exists(page, commands):
-    pattern = r"(?:`|bin/|^)tidemark ([a-z]+)"
+    pattern = r"(?:`|bin/|^)tidemark ([a-z-]+)"
     for name in re.findall(pattern, page.read_text(), flags=re.MULTILINE):
         assert name in commands, f"{page.name} names `tidemark {name}`"
 
@@ -123,7 +123,7 @@ def test_every_command_that_is_named_exists(page, commands):
 @every_page
 def test_every_option_that_is_shown_with_a_command_exists(page):
     known = typer.main.get_command(app).commands
-    calls = re.findall(r"tidemark ([a-z]+)((?: [^\n`]*)?)", page.read_text())
+    calls = re.findall(r"tidemark ([a-z-]+)((?: [^\n`]*)?)", page.read_text())
     for name, rest in calls:
         if name in known:
             options = {option for one in known[name].params for option in one.opts} | {"--help"}
@@ -165,13 +165,15 @@ def empty_lake():
             engine.execute(f"create schema {schema}")
         for name, columns in TABLES.items():
             engine.execute(f"create table {name} ({columns})")
-        for file in (ROOT / "dbt_project" / "models").rglob("_*.yml"):
+        models = ROOT / "dbt_project" / "models"
+        for file in models.rglob("_*.yml"):
+            schema = file.relative_to(models).parts[0]
             for model in yaml.safe_load(file.read_text()).get("models", []):
                 columns = ", ".join(
                     f"{column['name']} {column.get('data_type', 'varchar')}"
                     for column in model["columns"]
                 )
-                engine.execute(f"create table {file.parent.name}.{model['name']} ({columns})")
+                engine.execute(f"create table {schema}.{model['name']} ({columns})")
         engine.execute(f"set search_path = '{','.join(_SEARCH_PATH)}'")
         yield engine
 
