@@ -155,7 +155,7 @@ def _preview(
         names = step_names(step, platform.accounted_sources)
         if index == last and platform.has_models_after_scoring:
             names.append(BUILD_AFTER_SCORING)
-        count = _rows_of(platform, step, state, rows)
+        count = planned_rows(platform, step, state, rows)
         times = [estimated_seconds(past.get(name, ()), count) for name in names]
         known = [seconds for seconds in times if seconds is not None]
         never_ran += [name for name in names if not past.get(name)]
@@ -178,7 +178,7 @@ def _taking(file: LandedFile) -> tuple[str, str]:
     return "ingest", file.source
 
 
-def _rows_of(
+def planned_rows(
     platform: Platform, step: Step, state: PlatformState, rows: Mapping[str, int | None]
 ) -> int | None:
     """The rows that the step works on: those in new files, and those that wait to be served."""

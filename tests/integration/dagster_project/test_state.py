@@ -203,7 +203,10 @@ def test_what_a_killed_run_left_undone_shows_until_it_is_done(platform, lake, mo
             record_finished(lake, step, subject, snapshot_id=lake.snapshot_id(), run_id="run")
 
     with lake.write("features") as write:
-        write.connection.execute("create table lake.marts.stars_features (entity_id varchar)")
+        write.connection.execute(
+            "create table lake.marts.stars_features"
+            " (entity_id varchar, stars integer, happened_at timestamptz)"
+        )
     _load(lake, _land(platform), 1)
     assert left() == (("reviews",), (), [False], False)
     with lake.write("profile") as write:
