@@ -109,7 +109,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             )
             dump.start()
             outdated = outdated_models(lake, code)
-            os.environ[REBUILD] = ",".join(outdated)
+            os.environ.update({REBUILD: ",".join(outdated)})
             if outdated:
                 context.log.info(f"other code than before, built from all rows: {outdated}")
             load_id = newest_load(platform)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -22,6 +23,10 @@ from tests.servers.listening import absent
 from tests.servers.radosgw import radosgw_server
 from tests.servers.rclone import rclone_server
 from tests.storage import Storage
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("tidemark", deadline=None)
+hypothesis.settings.load_profile("tidemark")
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 

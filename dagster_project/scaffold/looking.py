@@ -102,7 +102,7 @@ def look_at_file(path: Path, engine: duckdb.DuckDBPyConnection) -> LookedFile:
                 path,
                 detect(path, path.name),
                 source=Source(name="looked", columns=()),
-                key=path.name,
+                key=f"looked/{path.name}",
                 folder=Path(folder),
                 engine=engine,
             )

@@ -126,7 +126,11 @@ def test_every_option_that_is_shown_with_a_command_exists(page):
     calls = re.findall(r"tidemark ([a-z-]+)((?: [^\n`]*)?)", page.read_text())
     for name, rest in calls:
         if name in known:
-            options = {option for one in known[name].params for option in one.opts} | {"--help"}
+            command = known[name]
+            # A group's options are those of the command in it: `tidemark new model`.
+            inner = (rest.split() or [""])[0]
+            command = getattr(command, "commands", {}).get(inner, command)
+            options = {option for one in command.params for option in one.opts} | {"--help"}
             for option in re.findall(r"(?<=\s)--[a-z0-9-]+", rest):
                 assert option in options, f"{page.name}: tidemark {name} {option}"
 

@@ -24,6 +24,7 @@ TABLE = pa.table(
         "text": [("good fine", "bad awful", None)[i % 3] for i in range(90)],
         "language": [("en", "es", None)[i % 3] for i in range(90)],
         "words": pa.array([None if i % 7 == 0 else i for i in range(90)], pa.int32()),
+        "at": pa.array(np.datetime64("2026-01-01", "us") + np.arange(90) * np.timedelta64(1, "D")),
     }
 )
 LABEL = np.arange(90) % 3
