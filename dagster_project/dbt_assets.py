@@ -27,7 +27,7 @@ from lakehouse.dbt_environment import dbt_environment
 from lakehouse.finished_steps import record_finished
 from lakehouse.quoting import quote_identifier
 from lakehouse.writer_lock import writer_lock
-from ml_assets.assets.keys import ModelKeys
+from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 
 _log = logging.getLogger(__name__)
 AFTER_SCORING = "tag:after_scoring"
@@ -155,9 +155,11 @@ def _prepare_models(platform: Platform, selected: AbstractSet[dg.AssetKey] | Non
 
     Not in a thread: two threads that import the same libraries see them half-made.
     """
-    models = [ModelKeys(name) for name in platform.specs.specs]
+    models = [ModelKeys(name) for name in platform.good_specs]
     trains = any(selected is None or key in selected for keys in models for key in keys.training)
-    serves = any(selected is None or key in selected for keys in models for key in keys.serving)
+    serving = [key for keys in models for key in keys.serving]
+    serving += [key for name in platform.extractions for key in ExtractionKeys(name).serving]
+    serves = any(selected is None or key in selected for key in serving)
     try:
         if trains or serves:
             # First: it looks through all modules that are there, for a thousand functions.

@@ -30,7 +30,9 @@ def build_definitions(
         platform: The platform.
         loggers: In place of Dagster's console logger.
     """
-    features = {dg.AssetKey(["marts", spec.table]) for spec in platform.good_specs.values()}
+    tables = [spec.table for spec in platform.good_specs.values()]
+    tables += [spec.table for spec in platform.extractions.values()]
+    features = {dg.AssetKey(["marts", table]) for table in tables}
     dbt = [
         with_freshness(assets, features, warn_days=32, fail_days=45)
         for assets in dbt_model_assets(platform)

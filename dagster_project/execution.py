@@ -22,7 +22,7 @@ from dagster_project.platform import Platform
 from dagster_project.progress import Progress, progress_logger
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
-from ml_assets.assets.keys import ModelKeys
+from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 from ml_assets.assets.serving import RESCORE_TAG
 
 _LOGGER = "progress"
@@ -106,6 +106,9 @@ def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
             keys += dbt_keys(platform, after_scoring=True)
         elif step.action == "train":
             keys += ModelKeys(step.subject).training
+        elif step.action == "extract":
+            keys += ExtractionKeys(step.subject).serving
+            keys += dbt_keys(platform, after_scoring=True)
         elif step.action == "maintain":
             keys += [CATALOG_KEY, MAINTENANCE_KEY]
         else:

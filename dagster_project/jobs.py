@@ -9,7 +9,7 @@ from dagster_project.job_names import INGEST_JOB, MAINTENANCE_JOB, pull_job_name
 from dagster_project.landing_assets import accounting_key, profile_key, raw_key, source_key
 from dagster_project.maintenance_asset import MAINTENANCE_KEY
 from dagster_project.platform import Platform
-from ml_assets.assets.keys import ModelKeys
+from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 
 
 def jobs(platform: Platform) -> list[Any]:
@@ -76,6 +76,8 @@ def ingest_keys(platform: Platform) -> list[dg.AssetKey]:
     keys = [CATALOG_KEY, *source_keys(platform), *dbt_keys(platform, after_scoring=False)]
     for name in platform.good_specs:
         keys += ModelKeys(name).serving
+    for name in platform.extractions:
+        keys += ExtractionKeys(name).serving
     return keys + dbt_keys(platform, after_scoring=True)
 
 

@@ -6,7 +6,9 @@ from typing import Literal
 
 from lakehouse.landing.files import LandedFile
 
-Action = Literal["ingest", "profile", "build", "account", "train", "score", "publish", "maintain"]
+Action = Literal[
+    "ingest", "profile", "build", "account", "train", "score", "extract", "publish", "maintain"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,33 @@ class ModelState:
 
 
 @dataclass(frozen=True)
+class ExtractionState:
+    """What is known of an extraction before a run.
+
+    Attributes:
+        name: The extraction.
+        outdated: Why it needs a new version, or the gate; None if neither.
+        waiting: Rows that wait for the champion, or for the version that is to come.
+        unmonitored: Whether the monitors have not seen the newest rows, or the champion.
+    """
+
+    name: str
+    outdated: str | None
+    waiting: int
+    unmonitored: bool = False
+
+    def reason(self, *, new_rows: bool) -> str | None:
+        """Why it is run; None if there is nothing to do."""
+        if self.outdated:
+            return self.outdated
+        if self.waiting:
+            return f"{self.waiting} rows have not been read"
+        if new_rows:
+            return "new rows may be there"
+        return "the monitors have not seen the newest rows" if self.unmonitored else None
+
+
+@dataclass(frozen=True)
 class PlatformState:
     """What is known before a run.
 
@@ -38,6 +67,7 @@ class PlatformState:
         models: The models whose specs are good.
         unprofiled, unaccounted: Sources whose newest rows have no profile, or are in no
             accounting: the run that brought them did not finish.
+        extractions: The extractions whose specs are good.
         unpublished: Whether the tables that read scores are older than what they read.
         files: The pending files themselves.
         code_changes: How the dbt code differs from that of the last build, in words; empty where
@@ -53,6 +83,7 @@ class PlatformState:
     unprofiled: tuple[str, ...] = ()
     unaccounted: tuple[str, ...] = ()
     unpublished: bool = False
+    extractions: tuple[ExtractionState, ...] = ()
     files: tuple[LandedFile, ...] = ()
     code_changes: str = ""
 
@@ -92,7 +123,10 @@ def plan_run(state: PlatformState, *, retrain: Mapping[str, str] | None = None) 
             steps.append(Step("train", model.name, training))
         if training or new_rows or model.unscored or model.unmonitored:
             steps.append(Step("score", model.name, _scoring_reason(model, new_rows=new_rows)))
-    if state.unpublished and all(step.action != "score" for step in steps):
+    for extraction in state.extractions:
+        if reason := extraction.reason(new_rows=new_rows):
+            steps.append(Step("extract", extraction.name, reason))
+    if state.unpublished and all(step.action not in ("score", "extract") for step in steps):
         steps.append(Step("publish", "dbt", "the tables that read scores are older than those"))
     return tuple(steps)
 

@@ -25,13 +25,15 @@ from lakehouse.pulls.context import PullContext
 from lakehouse.sources import Source, load_sources, with_feeds
 from lakehouse.tables import create_tables
 from ml_assets.estimator_class import check_estimator
+from ml_assets.extraction.table import ensure_extractions_table
 from ml_assets.registry import Registry
 from ml_assets.runtime import Runtime
 from ml_assets.scoring import ensure_scores_table
 from ml_assets.spec.columns import check_columns, manifest_columns, manifest_tables
 from ml_assets.spec.dependencies import check_dependencies
 from ml_assets.spec.document import ModelSpec
-from ml_assets.spec.loading import load_specs
+from ml_assets.spec.extraction import ExtractionSpec
+from ml_assets.spec.loading import Spec, load_specs
 from sensors.context import SensorContext
 
 
@@ -88,14 +90,15 @@ class Platform:
         return any("after_scoring" in node["tags"] for node in self.manifest["nodes"].values())
 
     @cached_property
-    def specs(self) -> SpecFolder[ModelSpec]:
-        """The model specs, good and broken."""
+    def specs(self) -> SpecFolder[Spec]:
+        """The specs of models and of extractions, good and broken."""
         return load_specs(self.settings.specs)
 
     @cached_property
-    def _checked_specs(self) -> tuple[dict[str, ModelSpec], tuple[BrokenSpec, ...]]:
+    def _checked_specs(self) -> tuple[dict[str, Spec], tuple[BrokenSpec, ...]]:
         """The specs that fit the dbt project, and the broken ones with their errors."""
-        good, broken = {}, list(self.specs.broken)
+        good: dict[str, Spec] = {}
+        broken = list(self.specs.broken)
         for name, spec in self.specs.specs.items():
             source = self.specs.sources[name]
             errors = check_columns(
@@ -105,7 +108,8 @@ class Platform:
                 tables=manifest_tables(self.manifest),
             )
             errors += check_dependencies(spec, self.manifest, source)
-            errors += check_estimator(spec, source)
+            if isinstance(spec, ModelSpec):
+                errors += check_estimator(spec, source)
             if errors:
                 broken.append(BrokenSpec(file=source.file, name=name, errors=tuple(errors)))
             else:
@@ -114,8 +118,15 @@ class Platform:
 
     @property
     def good_specs(self) -> dict[str, ModelSpec]:
-        """The specs, by name, that fit the dbt project."""
-        return self._checked_specs[0]
+        """The models' specs, by name, that fit the dbt project."""
+        good = self._checked_specs[0].items()
+        return {name: spec for name, spec in good if isinstance(spec, ModelSpec)}
+
+    @property
+    def extractions(self) -> dict[str, ExtractionSpec]:
+        """The extractions' specs, by name, that fit the dbt project."""
+        good = self._checked_specs[0].items()
+        return {name: spec for name, spec in good if isinstance(spec, ExtractionSpec)}
 
     @property
     def broken_specs(self) -> tuple[BrokenSpec, ...]:
@@ -136,8 +147,11 @@ class Platform:
         create_tables(lake)
         for source in self.sources.values():
             ensure_raw_table(lake, source)
-        for name in self.specs.specs:
-            ensure_scores_table(lake, name)
+        for name, spec in self.specs.specs.items():
+            if isinstance(spec, ModelSpec):
+                ensure_scores_table(lake, name)
+            else:
+                ensure_extractions_table(lake, name)
 
     @contextmanager
     def rehearsed_lake(self) -> Iterator[Lake | None]:
@@ -212,6 +226,7 @@ class Platform:
             landing_queue=settings.landing_queue,
             sources=self.sources,
             specs=self.good_specs,
+            extractions=self.extractions,
             features_versions=self.runtime.features_versions,
             ingest_job=INGEST_JOB,
             retrain_job=retrain_job_name,

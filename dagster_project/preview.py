@@ -15,8 +15,11 @@ from dagster_project.state import read_state, state_without_lake
 from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile
 from lakehouse.quoting import quote_identifier
+from ml_assets.extraction.table import extractions_table
 from ml_assets.retraining_state import open_decision
 from ml_assets.scoring import scores_table
+
+_SERVING = ("score", "extract")
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,12 @@ def step_names(step: Step, accounted: Iterable[str]) -> list[str]:
         "build": [BUILD_BEFORE_SCORING, *(f"ops__row_accounting_{one}" for one in accounted)],
         "train": [f"{name}__{part}" for part in training],
         "score": [f"ml__{scores_table(name)}", f"{name}__drift", f"{name}__performance"],
+        "extract": [
+            f"{name}__extractor", f"{name}__champion", f"ml__{extractions_table(name)}",
+            f"{name}__drift", f"{name}__performance",
+        ],
         "publish": [BUILD_AFTER_SCORING],
-    }
+    }  # fmt: skip
     return names.get(step.action, [])
 
 
@@ -142,13 +149,13 @@ def _preview(
     past: Mapping[str, Sequence[StepRun]],
 ) -> Preview:
     steps = plan_run(state, retrain=retrain)
-    last_score = max((i for i, step in enumerate(steps) if step.action == "score"), default=None)
+    last = max((i for i, step in enumerate(steps) if step.action in _SERVING), default=None)
     planned, never_ran = [], []
     for index, step in enumerate(steps):
         names = step_names(step, platform.accounted_sources)
-        if index == last_score and platform.has_models_after_scoring:
+        if index == last and platform.has_models_after_scoring:
             names.append(BUILD_AFTER_SCORING)
-        count = _rows_of(platform, step, state, rows)
+        count = planned_rows(platform, step, state, rows)
         times = [estimated_seconds(past.get(name, ()), count) for name in names]
         known = [seconds for seconds in times if seconds is not None]
         never_ran += [name for name in names if not past.get(name)]
@@ -171,20 +178,22 @@ def _taking(file: LandedFile) -> tuple[str, str]:
     return "ingest", file.source
 
 
-def _rows_of(
+def planned_rows(
     platform: Platform, step: Step, state: PlatformState, rows: Mapping[str, int | None]
 ) -> int | None:
-    """The rows that the step works on: those in new files, and for scores those that wait."""
+    """The rows that the step works on: those in new files, and those that wait to be served."""
     if step.action == "ingest":
         return rows.get(step.subject)
-    if step.action not in ("build", "score"):
+    if step.action not in ("build", *_SERVING):
         return None
     sources = {file.source for file in state.files}
     waiting = 0
-    if step.action == "score":
-        table = platform.good_specs[step.subject].table
-        sources &= sources_of(platform.manifest, table)
-        waiting = sum(model.unscored for model in state.models if model.name == step.subject)
+    if step.action in _SERVING:
+        spec = platform.good_specs.get(step.subject) or platform.extractions[step.subject]
+        sources &= sources_of(platform.manifest, spec.table)
+        waits = {model.name: model.unscored for model in state.models}
+        waits |= {extraction.name: extraction.waiting for extraction in state.extractions}
+        waiting = waits[step.subject]
     known = [count for count in (rows.get(source) for source in sources) if count is not None]
     return waiting + sum(known) if len(known) == len(sources) else None
 
@@ -263,7 +272,7 @@ def _with_rows(lake: Lake, past: Mapping[str, Sequence[StepRun]]) -> dict[str, l
 
 
 def _scored(lake: Lake, table: str, run_ids: list[str]) -> dict[str, int]:
-    """Rows that each of the runs has scored."""
+    """Rows that each of the runs has scored, or read for an extraction."""
     present = lake.rows(
         "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'ml'"
         " and table_name = ?",

@@ -1,12 +1,13 @@
 """Reads what a plan needs to know, from the landing zone and the lake."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from dagster_project.code_identity import project_parts
 from dagster_project.lineage import sources_of
-from dagster_project.plan import ModelState, PlatformState
+from dagster_project.plan import ExtractionState, ModelState, PlatformState
 from dagster_project.platform import Platform
 from dagster_project.unfinished import (
     is_unmonitored,
@@ -18,11 +19,16 @@ from lakehouse.code_versions import Parts, changes_in_words, parts_of
 from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile, list_sources
 from lakehouse.landing.ledger import pending_files
+from ml_assets.extraction.table import count_waiting, extractions_table
+from ml_assets.extraction.versions import NO_VERSION, extractor_state
 from ml_assets.model_versions import champion_version
 from ml_assets.scoring import count_unscored, scores_table
 from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.extraction import ExtractionSpec
 from ml_assets.staleness import UNTRAINED, training_state
 from ml_assets.training_set import count_labelled
+
+SpecT = TypeVar("SpecT", ModelSpec, ExtractionSpec)
 
 
 def read_state(
@@ -48,6 +54,7 @@ def read_state(
     code = platform.runtime.manifest_hash
     # Until all files are built by the code of now, rows to train on may still come.
     settled = not files and built_load == newest_load and built_hash == code
+    fed = {*_loaded(lake), *(file.source for file in files)}
     return PlatformState(
         pending=_counts(platform, files),
         newest_load=int(newest_load),
@@ -56,12 +63,16 @@ def read_state(
         built_manifest_hash=built_hash,
         models=tuple(
             _model_state(platform, lake, spec, rescore=rescore, settled=settled)
-            for spec in _fed(platform, {*_loaded(lake), *(file.source for file in files)})
+            for spec in _fed(platform, platform.good_specs, fed)
         ),
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
         unpublished=platform.has_models_after_scoring
-        and is_unpublished(lake, _published_models(platform)),
+        and is_unpublished(lake, *_published(platform)),
+        extractions=tuple(
+            _extraction_state(platform, lake, spec, rescore=rescore)
+            for spec in _fed(platform, platform.extractions, fed)
+        ),
         files=tuple(files),
         code_changes=changes_in_words(
             _parts_built(lake, built_hash), project_parts(platform.runtime.code)
@@ -73,6 +84,7 @@ def state_without_lake(platform: Platform) -> PlatformState:
     """What is new before the first run: everything that has landed."""
     settings = platform.settings
     files = list_sources(settings.landing_path, platform.sources.values(), settings.s3_access)
+    fed = {file.source for file in files}
     return PlatformState(
         pending=_counts(platform, files),
         newest_load=0,
@@ -80,24 +92,24 @@ def state_without_lake(platform: Platform) -> PlatformState:
         manifest_hash=platform.runtime.manifest_hash,
         built_manifest_hash=None,
         models=tuple(
-            ModelState(spec.name, UNTRAINED, 0)
-            for spec in _fed(platform, {file.source for file in files})
+            ModelState(spec.name, UNTRAINED, 0) for spec in _fed(platform, platform.good_specs, fed)
+        ),
+        extractions=tuple(
+            ExtractionState(spec.name, NO_VERSION, 0)
+            for spec in _fed(platform, platform.extractions, fed)
         ),
         files=tuple(files),
     )
 
 
-def _fed(platform: Platform, sources: Collection[str]) -> list[ModelSpec]:
+def _fed(platform: Platform, specs: Mapping[str, SpecT], sources: Collection[str]) -> list[SpecT]:
     """The specs whose table has rows, or will have: some of its sources has files."""
     if not sources:
         return []
-    read = {
-        spec.name: sources_of(platform.manifest, spec.table)
-        for spec in platform.good_specs.values()
-    }
+    read = {name: sources_of(platform.manifest, spec.table) for name, spec in specs.items()}
     return [
         spec
-        for spec in platform.good_specs.values()
+        for spec in specs.values()
         # A table over no source has its rows from elsewhere.
         if not read[spec.name] & set(platform.sources) or read[spec.name] & set(sources)
     ]
@@ -120,10 +132,11 @@ def _parts_built(lake: Lake, manifest_hash: str | None) -> Parts | None:
     return {name: value for parts in found for name, value in (parts or {}).items()} or None
 
 
-def _published_models(platform: Platform) -> list[str]:
-    """The models whose scores a dbt model reads."""
+def _published(platform: Platform) -> tuple[list[str], list[str]]:
+    """The models whose scores a dbt model reads, and the extractions whose values one reads."""
     read = {source["name"] for source in platform.manifest["sources"].values()}
-    return [name for name in platform.good_specs if scores_table(name) in read]
+    models = [name for name in platform.good_specs if scores_table(name) in read]
+    return models, [name for name in platform.extractions if extractions_table(name) in read]
 
 
 def _model_state(
@@ -147,7 +160,29 @@ def _model_state(
     )
 
 
-def _can_be_counted(lake: Lake, spec: ModelSpec) -> bool:
+def _extraction_state(
+    platform: Platform, lake: Lake, spec: ExtractionSpec, *, rescore: bool
+) -> ExtractionState:
+    code = platform.runtime.code[spec.table]
+    state = extractor_state(lake, spec, code.version, features_parts=code.parts)
+    champion, outdated = champion_version(lake, spec.name), state.reason_to_run
+    rescore = rescore or spec.scoring.rescore == "on_promotion"
+    waiting = 0
+    # Where the gate has refused the only version, no row is ever read.
+    if (champion is not None or outdated) and _can_be_counted(lake, spec):
+        # A version to come has read nothing yet; versions are counted from 1.
+        reader = champion.version if champion is not None and not outdated else 0
+        waiting = count_waiting(lake, spec, reader, rescore=rescore)
+    return ExtractionState(
+        name=spec.name,
+        outdated=outdated,
+        waiting=waiting,
+        unmonitored=champion is not None
+        and is_unmonitored(lake, spec.name, table=extractions_table(spec.name)),
+    )
+
+
+def _can_be_counted(lake: Lake, spec: ModelSpec | ExtractionSpec) -> bool:
     """Whether the table, as it was built last, has what the spec identifies its rows by."""
     rows = lake.rows(
         "select column_name from duckdb_columns() where database_name = 'lake'"

@@ -108,6 +108,13 @@ TABLES: dict[str, str] = {
         rows bigint not null, value double, low double, high double, reference_value double,
         threshold double, degraded boolean not null, measured_at timestamptz not null,
         run_id varchar not null""",
+    # One row per version of an extraction, window and field: how many rows have a value, and which.
+    "monitoring.extractions": """
+        model varchar not null, model_version integer not null, window_start timestamptz not null,
+        window_end timestamptz not null, field varchar not null, rows bigint not null,
+        rows_with_value bigint not null, share double not null, low double not null,
+        high double not null, mentions bigint not null, top_values varchar not null,
+        measured_at timestamptz not null, run_id varchar not null""",
     # One row per alarm raised.
     "monitoring.alarms": """
         model varchar not null, evidence_id varchar not null, kind varchar not null,

@@ -2,10 +2,10 @@
 
 from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.quoting import quote_literal
-from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.loading import Spec
 
 
-def feature_rows(spec: ModelSpec, *, snapshot_id: int | None = None) -> str:
+def feature_rows(spec: Spec, *, snapshot_id: int | None = None) -> str:
     """The spec's rows of its table, in brackets, to be read from; as of a snapshot if asked."""
     at = "" if snapshot_id is None else f" at (version => {snapshot_id:d})"
     conditions = [

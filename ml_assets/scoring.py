@@ -127,7 +127,7 @@ def score_unscored(
     snapshot_id = lake.snapshot_id()
     with scratch_folder(lake.config.scratch_folder) as scratch:
         query = _unscored_query(spec, champion, rescore=rescore, snapshot_id=snapshot_id)
-        files = list(_staged(lake, query, spec.scoring.rows_per_task, scratch))
+        files = list(staged(lake, query, spec.scoring.rows_per_task, scratch))
         rows = sum(count for _, count in files)
         with local_folder(champion.bundle_path, lake.config) as bundle:
             parameters = {
@@ -280,7 +280,7 @@ def _unscored_query(
     )
 
 
-def _staged(lake: Lake, query: str, rows_per_file: int, scratch: Path) -> Iterator[tuple[str, int]]:
+def staged(lake: Lake, query: str, rows_per_file: int, scratch: Path) -> Iterator[tuple[str, int]]:
     """Parquet files of the query's rows, each with its number of rows."""
     import pyarrow.parquet as pq
 

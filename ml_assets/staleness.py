@@ -96,7 +96,7 @@ def training_state(
         judged=trained is not None and _judged(lake, spec.name, trained.version),
         asked_since=trained is not None and _asked_since(lake, trained),
         spec_changes=_spec_changes(lake, spec, trained),
-        code_changes=_code_changes(lake, trained, features_version, features_parts),
+        code_changes=code_changes(lake, trained, features_version, features_parts),
     )
 
 
@@ -107,9 +107,10 @@ def _spec_changes(lake: Lake, spec: ModelSpec, trained: ModelVersion | None) -> 
     return "" if before is None else "; ".join(spec_changes(before, effective(spec)))
 
 
-def _code_changes(
+def code_changes(
     lake: Lake, trained: ModelVersion | None, version: str, parts: Parts | None
 ) -> str:
+    """What has changed in the code of the version's table, in words; empty if nothing is known."""
     if trained is None or trained.features_version == version:
         return ""
     now = parts_of(lake, version) if parts is None else parts

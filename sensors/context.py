@@ -1,12 +1,13 @@
 """What the sensors need of the platform, handed down so that they import nothing above them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lakehouse.config import S3Config
 from lakehouse.connection import Lake
 from lakehouse.sources import Source
 from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.extraction import ExtractionSpec
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class SensorContext:
         ingest_job: Name of the job that loads files and scores.
         retrain_job: Name of a model's retraining job.
         webhook: Where alerts are posted; None for the log only.
+        extractions: The extractions whose specs are good.
     """
 
     open_lake: Callable[[], Lake]
@@ -36,3 +38,4 @@ class SensorContext:
     ingest_job: str
     retrain_job: Callable[[str], str]
     webhook: str | None
+    extractions: Mapping[str, ExtractionSpec] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from ml_assets.assets.keys import ModelKeys
+from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 from sensors.alerts import Alert, send
 from sensors.context import SensorContext
 
@@ -34,10 +34,13 @@ def newly_stale(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, 
 
 def freshness_sensor(platform: SensorContext) -> dg.SensorDefinition:
     """Alerts on raw, feature and score tables whose freshness policy is no longer met."""
+    tables = {spec.table for spec in platform.specs.values()}
+    tables |= {spec.table for spec in platform.extractions.values()}
     keys = [
         *(dg.AssetKey(["raw", source]) for source in platform.sources),
-        *(dg.AssetKey(["marts", spec.table]) for spec in platform.specs.values()),
+        *(dg.AssetKey(["marts", table]) for table in sorted(tables)),
         *(ModelKeys(name).scores for name in platform.specs),
+        *(ExtractionKeys(name).extractions for name in platform.extractions),
     ]
 
     @dg.sensor(

@@ -17,6 +17,7 @@ def check(json: JsonOption = False) -> None:
         print_json(
             {
                 "models": list(platform.good_specs),
+                "extractions": list(platform.extractions),
                 "sources": list(platform.feeds),
                 "errors": [asdict(error) for error in found],
             }
@@ -24,7 +25,7 @@ def check(json: JsonOption = False) -> None:
     else:
         for error in found:
             console.print(error.render(), markup=False, highlight=False, soft_wrap=True)
-        names = ", ".join(platform.good_specs) or "none"
+        names = ", ".join([*platform.good_specs, *platform.extractions]) or "none"
         console.print(
             f"raw tables: {', '.join(platform.sources) or 'none'}; sources without errors:"
             f" {', '.join(platform.feeds) or 'none'}; models without errors: {names}",

@@ -13,8 +13,8 @@ def plan(json: JsonOption = False) -> None:
     """Show what the next run would do and why, changing nothing.
 
     New files with their rows, the dbt models that are built, the models that are trained or score
-    and on what evidence, what has changed in specs and dbt code, and the seconds that past runs
-    took for it. Rows and seconds are estimates.
+    and on what evidence, the extractions that read rows, what has changed in specs and dbt code,
+    and the seconds that past runs took for it. Rows and seconds are estimates.
     """
     platform = load_platform()
     found = preview(platform)

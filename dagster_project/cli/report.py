@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dagster_project.cli.extraction_report import extraction_report, print_extraction
 from dagster_project.cli.output import console, print_table, shown
 from dagster_project.lineage import sources_of
 from dagster_project.platform import Platform
@@ -19,6 +20,10 @@ def report(platform: Platform) -> dict[str, Any]:
     return {
         "sources": _sources(platform),
         "models": {name: _model(platform, name) for name in platform.good_specs},
+        "extractions": {
+            name: extraction_report(platform.lake(), spec)
+            for name, spec in platform.extractions.items()
+        },
     }
 
 
@@ -30,6 +35,8 @@ def print_report(platform: Platform, *, seconds: float) -> None:
         print_table("Every line accounted for", list(found["sources"][0]), rows)
     for name, model in found["models"].items():
         _print_model(name, model)
+    for name, extraction in found["extractions"].items():
+        print_extraction(name, extraction)
     console.print(f"Done in {seconds:.1f} s.", highlight=False)
 
 

@@ -146,7 +146,8 @@ def _check_names(platform: Platform, names: list[str]) -> None:
     if unknown:
         raise TidemarkError(
             f"There is no model '{unknown[0]}' to train.",
-            hint=f"The models are: {', '.join(platform.good_specs) or 'none'}.",
+            hint=f"The models are: {', '.join(platform.good_specs) or 'none'}."
+            + (" Nothing is trained for an extraction." if platform.extractions else ""),
         )
 
 

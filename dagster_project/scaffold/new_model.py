@@ -98,7 +98,7 @@ def _check_name(platform: Platform, name: str) -> None:
         )
     if name in platform.specs.specs:
         taken = platform.specs.sources[name].file
-        raise TidemarkError(f"There is a model '{name}' in {taken}.", hint="Choose another name.")
+        raise TidemarkError(f"There is a spec '{name}' in {taken}.", hint="Choose another name.")
 
 
 def _on_source(

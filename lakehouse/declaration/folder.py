@@ -3,6 +3,7 @@
 import copy
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
@@ -60,13 +61,17 @@ class SpecFolder(Generic[T_co]):
     broken: tuple[BrokenSpec, ...]
 
 
-def load_folder(folder: Path, language: Language[T_co]) -> SpecFolder[T_co]:
+def load_folder(folder: Path, language_of: Callable[[Any], Language[T_co]]) -> SpecFolder[T_co]:
     """What the folder's `.yaml` and `.yml` files declare, the broken ones apart.
 
     Two files with one name are both broken: which of them is meant cannot be known.
+
+    Args:
+        folder: The folder.
+        language_of: Which kind of declaration a file is, by its data, whatever they are.
     """
     files = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
-    parsed = [_read(file, language) for file in files]
+    parsed = [_read(file, language_of) for file in files]
     uses = Counter(_name(one.spec) for one in parsed if one.spec)
     good = {_name(one.spec): one for one in parsed if one.spec and uses[_name(one.spec)] == 1}
     broken: dict[str, BrokenSpec] = {}
@@ -83,14 +88,14 @@ def load_folder(folder: Path, language: Language[T_co]) -> SpecFolder[T_co]:
     )
 
 
-def parse(text: str, file: str, language: Language[T_co]) -> ParsedSpec[T_co]:
+def parse(text: str, file: str, language_of: Callable[[Any], Language[T_co]]) -> ParsedSpec[T_co]:
     """What the YAML text declares, or all errors of it; never raises on any text."""
     read = read_yaml(text, file)
     name = read.value.get("name") if isinstance(read.value, dict) else None
     declared = name if isinstance(name, str) else None
     if read.value is None and read.errors:
         return ParsedSpec(None, None, read.source, read.errors)
-    spec, invalid = _validated(read.value, read.source, language)
+    spec, invalid = _validated(read.value, read.source, language_of(read.value))
     unread = {error.field for error in read.errors}
     all_errors = [*read.errors, *(error for error in invalid if error.field not in unread)]
     errors = sorted(all_errors, key=lambda error: (error.line, error.column))
@@ -154,14 +159,14 @@ def _remove(data: dict[str, Any], path: FieldPath) -> None:
         data.pop(names[-1], None)
 
 
-def _read(file: Path, language: Language[T_co]) -> ParsedSpec[T_co]:
+def _read(file: Path, language_of: Callable[[Any], Language[T_co]]) -> ParsedSpec[T_co]:
     name = file.as_posix()
     try:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         source = SpecSource(name)
         return ParsedSpec(None, None, source, (source.error((), f"Cannot be read: {error}."),))
-    return parse(text, name, language)
+    return parse(text, name, language_of)
 
 
 def _taken(one: ParsedSpec[BaseModel], parsed: list[ParsedSpec[T_co]]) -> SpecError:

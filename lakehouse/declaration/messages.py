@@ -1,7 +1,7 @@
 """Pydantic's validation errors in the words of the person who wrote the file."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args
 
@@ -47,12 +47,14 @@ class Language(Generic[T_co]):
         title: What that is called, with its article.
         example: A first field, for files that have none.
         alternatives: What may stand beside the values of a list of choices, by field.
+        elsewhere: Values of a field that make the file one of another kind, by field.
     """
 
     model: type[T_co]
     title: str
     example: str
     alternatives: Mapping[FieldPath, str] = field(default_factory=dict)
+    elsewhere: Mapping[FieldPath, Sequence[str]] = field(default_factory=dict)
 
 
 def spec_errors(
@@ -94,10 +96,11 @@ def _spec_error(
         case "union_tag_invalid":
             tag = context["discriminator"].strip("'")
             path, value = (*path, tag), detail["input"][tag]
-            return _not_an_option(path, value, context["expected_tags"], source)
+            return _not_an_option(path, value, _options(context["expected_tags"]), source)
         case "literal_error":
+            options = [*_options(context["expected"]), *language.elsewhere.get(path, ())]
             beside = language.alternatives.get(path, "")
-            return _not_an_option(path, detail["input"], context["expected"], source, beside)
+            return _not_an_option(path, detail["input"], options, source, beside)
     return _unfit(path, detail, source)
 
 
@@ -119,9 +122,8 @@ def _unknown_field(
 
 
 def _not_an_option(
-    path: FieldPath, value: Any, expected: str, source: SpecSource, beside: str = ""
+    path: FieldPath, value: Any, options: list[str], source: SpecSource, beside: str = ""
 ) -> SpecError:
-    options = re.findall(r"'([^']*)'", expected)
     return source.error(
         path,
         f"{_shown(value)} is not allowed.",
@@ -129,6 +131,11 @@ def _not_an_option(
         allowed=", ".join(sorted(options)) + beside,
         nearest=nearest_of(value, options),
     )
+
+
+def _options(expected: str) -> list[str]:
+    """The values in pydantic's words."""
+    return re.findall(r"'([^']*)'", expected)
 
 
 def _unfit(path: FieldPath, detail: ErrorDetails, source: SpecSource) -> SpecError:

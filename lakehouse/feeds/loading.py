@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakehouse.declaration.errors import FieldPath, SpecError, SpecSource, nearest_of
 from lakehouse.declaration.folder import BrokenSpec, ParsedSpec, SpecFolder, load_folder, parse
@@ -14,12 +14,12 @@ from lakehouse.feeds.origins import Http
 if TYPE_CHECKING:
     from lakehouse.sources import Source
 
-LANGUAGE = Language(Feed, title="A source", example="name: banxico_fix")
+_LANGUAGE = Language(Feed, title="A source", example="name: banxico_fix")
 
 
 def parse_feed(text: str, file: str) -> ParsedSpec[Feed]:
     """The source in the YAML text, or all errors of it; never raises on any text."""
-    return parse(text, file, LANGUAGE)
+    return parse(text, file, _language_of)
 
 
 def load_feeds(folder: Path, tables: Mapping[str, "Source"]) -> SpecFolder[Feed]:
@@ -31,7 +31,7 @@ def load_feeds(folder: Path, tables: Mapping[str, "Source"]) -> SpecFolder[Feed]
     """
     if not folder.is_dir():
         return SpecFolder({}, {}, ())
-    read = load_folder(folder, LANGUAGE)
+    read = load_folder(folder, _language_of)
     good, broken = {}, list(read.broken)
     for name, feed in read.specs.items():
         place = read.sources[name]
@@ -40,6 +40,10 @@ def load_feeds(folder: Path, tables: Mapping[str, "Source"]) -> SpecFolder[Feed]
         else:
             good[name] = feed
     return SpecFolder(good, {name: read.sources[name] for name in good}, tuple(broken))
+
+
+def _language_of(_: Any) -> Language[Feed]:
+    return _LANGUAGE
 
 
 def find_feed(feeds: Mapping[str, Feed], name: str) -> Feed:

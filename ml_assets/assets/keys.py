@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from ml_assets.extraction.table import extractions_table
 from ml_assets.scoring import scores_table
 
 
@@ -27,3 +28,20 @@ class ModelKeys:
     def serving(self) -> list[dg.AssetKey]:
         """What every run with new rows makes."""
         return [self.scores, self.drift, self.performance]
+
+
+class ExtractionKeys:
+    """The asset keys that an extraction's name gives."""
+
+    def __init__(self, name: str) -> None:
+        self.extractor = dg.AssetKey([name, "extractor"])
+        self.champion = dg.AssetKey([name, "champion"])
+        # Named as the lake table, so that dbt models which read it hang behind it.
+        self.extractions = dg.AssetKey(["ml", extractions_table(name)])
+        self.drift = dg.AssetKey([name, "drift"])
+        self.performance = dg.AssetKey([name, "performance"])
+
+    @property
+    def serving(self) -> list[dg.AssetKey]:
+        """What every run with new rows makes: all, as nothing is trained."""
+        return [self.extractor, self.champion, self.extractions, self.drift, self.performance]

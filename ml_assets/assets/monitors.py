@@ -37,7 +37,7 @@ def drift_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         seen = lake.snapshot_id()
         step = drift_step(lake, spec, run_id=context.run_id, now=datetime.now(UTC))
         record_finished(lake, "drift", spec.name, snapshot_id=seen, run_id=context.run_id)
-        return _monitored(context, "no_drift", step)
+        return monitored(context, "no_drift", step)
 
     return drift
 
@@ -66,12 +66,13 @@ def performance_asset(spec: ModelSpec, keys: ModelKeys) -> dg.AssetsDefinition:
         seen = lake.snapshot_id()
         step = performance_step(lake, spec, run_id=context.run_id, now=datetime.now(UTC))
         record_finished(lake, "performance", spec.name, snapshot_id=seen, run_id=context.run_id)
-        return _monitored(context, "no_degradation", step)
+        return monitored(context, "no_degradation", step)
 
     return performance
 
 
-def _monitored(context: dg.AssetExecutionContext, check: str, step: Any) -> dg.MaterializeResult:
+def monitored(context: dg.AssetExecutionContext, check: str, step: Any) -> dg.MaterializeResult:
+    """What a monitoring step found, as a materialization with its check."""
     for message in step.messages:
         context.log.warning(message)
     plot = {"plot": image(check, step.plot)} if step.plot else {}

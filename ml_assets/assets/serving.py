@@ -12,6 +12,7 @@ from ml_assets.model_versions import ModelVersion, champion_version
 from ml_assets.runtime import Runtime
 from ml_assets.scoring import count_unscored, score_unscored, scores_table
 from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.operating_sections import Freshness
 
 RESCORE_TAG = "tidemark/rescore"
 
@@ -25,7 +26,7 @@ def scores_asset(spec: ModelSpec, keys: ModelKeys, table_key: dg.AssetKey) -> dg
         group_name=spec.name,
         kinds={"ducklake", "parquet"},
         description="One row per entity and model version, appended, with its provenance.",
-        freshness_policy=_freshness(spec),
+        freshness_policy=freshness_policy(spec.freshness),
         check_specs=[
             dg.AssetCheckSpec(
                 "every_row_scored_once",
@@ -94,12 +95,13 @@ def _rescores(spec: ModelSpec, tags: Mapping[str, str]) -> bool:
     return spec.scoring.rescore == "on_promotion" or tags.get(RESCORE_TAG) == "true"
 
 
-def _freshness(spec: ModelSpec) -> dg.FreshnessPolicy | None:
-    if spec.freshness is None:
+def freshness_policy(freshness: Freshness | None) -> dg.FreshnessPolicy | None:
+    """How old the table may be, as the spec says; None for any age."""
+    if freshness is None:
         return None
     return dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(hours=spec.freshness.fail_hours),
-        warn_window=timedelta(hours=spec.freshness.warn_hours),
+        fail_window=timedelta(hours=freshness.fail_hours),
+        warn_window=timedelta(hours=freshness.warn_hours),
     )
 
 

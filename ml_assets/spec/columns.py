@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from lakehouse.declaration.errors import FieldPath, SpecError, SpecSource, nearest_of
 from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.extraction import ExtractionSpec
 
 TypeClass = Literal["text", "whole", "number", "boolean", "time", "other"]
 
@@ -31,7 +32,7 @@ class _Use:
 
 
 def check_columns(
-    spec: ModelSpec,
+    spec: ModelSpec | ExtractionSpec,
     columns: Mapping[str, str] | None,
     source: SpecSource,
     *,
@@ -48,7 +49,7 @@ def check_columns(
     """
     if columns is None:
         return [_missing_table(spec, tables, source)]
-    errors = (_error(use, columns, spec.table, source) for use in _uses(spec))
+    errors = (_error(use, columns, spec.table, source) for use in _all_uses(spec))
     return sorted(
         (error for error in errors if error is not None), key=lambda one: (one.line, one.column)
     )
@@ -92,13 +93,30 @@ def _dbt_models(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     )
 
 
-def _uses(spec: ModelSpec) -> Iterator[_Use]:
+def _all_uses(spec: ModelSpec | ExtractionSpec) -> Iterator[_Use]:
     yield _Use(("entity_key",), spec.entity_key, ("text", "whole"))
     yield _Use(("event_time",), spec.event_time, ("time",))
-    yield _Use(("label", "column"), spec.label.column, _label_types(spec))
     for column, values in spec.rows.items():
         whole = all(isinstance(value, int) for value in values)
         yield _Use(("rows", column), column, ("whole",) if whole else ("text",))
+    yield from _uses(spec) if isinstance(spec, ModelSpec) else _extraction_uses(spec)
+
+
+def _extraction_uses(spec: ExtractionSpec) -> Iterator[_Use]:
+    for index, name in enumerate(spec.extraction.columns):
+        yield _Use(("extraction", "columns", index), name, ("text",))
+    for field, name in spec.extraction.labels.items():
+        # A list of values is of no class.
+        fits: dict[str, tuple[TypeClass, ...]] = {
+            "number": ("number", "whole", "text", "other"),
+            "date": ("time", "text", "other"),
+        }
+        declared = spec.extraction.fields[field].type
+        yield _Use(("extraction", "labels", field), name, fits.get(declared, ("text", "other")))
+
+
+def _uses(spec: ModelSpec) -> Iterator[_Use]:
+    yield _Use(("label", "column"), spec.label.column, _label_types(spec))
     if spec.forecast is not None:
         yield _Use(("forecast", "anchor"), spec.forecast.anchor, ("whole", "number"))
     if spec.intervals.scale is not None:
@@ -151,10 +169,13 @@ _WORDS: dict[TypeClass, str] = {
     "number": "numbers",
     "boolean": "booleans",
     "time": "times",
+    "other": "lists",
 }
 
 
-def _missing_table(spec: ModelSpec, tables: Collection[str], source: SpecSource) -> SpecError:
+def _missing_table(
+    spec: ModelSpec | ExtractionSpec, tables: Collection[str], source: SpecSource
+) -> SpecError:
     return source.error(
         ("table",),
         f"dbt has no model '{spec.table}'.",

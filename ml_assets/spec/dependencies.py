@@ -1,27 +1,26 @@
-"""A model spec against what dbt says of its table beyond the columns: its key, its place."""
+"""A spec against what dbt says of its table beyond the columns: its key, its place."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lakehouse.declaration.errors import SpecError, SpecSource
-from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.extraction import ExtractionSpec
+from ml_assets.spec.loading import Spec
 
 _AFTER_SCORING = "after_scoring"
 
 
 def check_dependencies(
-    spec: ModelSpec, manifest: Mapping[str, Any], source: SpecSource
+    spec: Spec, manifest: Mapping[str, Any], source: SpecSource
 ) -> list[SpecError]:
-    """What keeps the table from feeding the model: a key that nothing tests, a circle.
+    """What keeps the table from feeding what the spec declares: an untested key, a circle.
 
     A table that dbt does not know is not judged: `check_columns` names it.
     """
     return list(_errors(spec, manifest, source))
 
 
-def _errors(
-    spec: ModelSpec, manifest: Mapping[str, Any], source: SpecSource
-) -> Iterator[SpecError]:
+def _errors(spec: Spec, manifest: Mapping[str, Any], source: SpecSource) -> Iterator[SpecError]:
     nodes: Mapping[str, Mapping[str, Any]] = manifest.get("nodes", {})
     key = next(
         (
@@ -44,23 +43,26 @@ def _errors(
     behind = sorted(
         str(nodes[one]["name"]) for one in lineage if _AFTER_SCORING in _tags(nodes.get(one, {}))
     )
+    extracts = isinstance(spec, ExtractionSpec)
     if behind:
+        cannot = "nothing can be extracted from it" if extracts else "no model can be trained on it"
         yield source.error(
             ("table",),
             f"'{spec.table}' rests on {', '.join(behind)}, built after scoring"
-            f" (tag {_AFTER_SCORING}): no model can be trained on it.",
+            f" (tag {_AFTER_SCORING}): {cannot}.",
             value=spec.table,
         )
-    scores = f"scores_{spec.name}"
-    if any(one.startswith("source.") and one.endswith(f".ml.{scores}") for one in lineage):
+    results = f"extractions_{spec.name}" if extracts else f"scores_{spec.name}"
+    if any(one.startswith("source.") and one.endswith(f".ml.{results}") for one in lineage):
+        whose = "what this very extraction finds" if extracts else "the scores of this very model"
         yield source.error(
             ("table",),
-            f"'{spec.table}' reads ml.{scores}, the scores of this very model.",
+            f"'{spec.table}' reads ml.{results}, {whose}.",
             value=spec.table,
         )
 
 
-def _is_unique(spec: ModelSpec, key: str, nodes: Mapping[str, Mapping[str, Any]]) -> bool:
+def _is_unique(spec: Spec, key: str, nodes: Mapping[str, Mapping[str, Any]]) -> bool:
     return any(
         (node.get("test_metadata") or {}).get("name") == "unique"
         and node.get("attached_node") == key

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.extraction import ExtractionSpec
 
 
 def spec_json_schema() -> dict[str, Any]:
@@ -11,5 +12,17 @@ def spec_json_schema() -> dict[str, Any]:
     >>> spec_json_schema()["properties"]["seed"]["default"]
     7
     """
-    schema = ModelSpec.model_json_schema()
+    return _with_dialect(ModelSpec.model_json_schema())
+
+
+def extraction_json_schema() -> dict[str, Any]:
+    """The same for an extraction's spec file.
+
+    >>> extraction_json_schema()["properties"]["task"]["const"]
+    'extraction'
+    """
+    return _with_dialect(ExtractionSpec.model_json_schema())
+
+
+def _with_dialect(schema: dict[str, Any]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -6,16 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from dagster_project.plan import ModelState
+from dagster_project.plan import ExtractionState, ModelState
 from dagster_project.state import read_state, state_without_lake
 from lakehouse.code_versions import CodeVersion
 from lakehouse.config import S3Config
 from lakehouse.finished_steps import record_finished
 from lakehouse.sources import Source
+from ml_assets.extraction.table import ensure_extractions_table
 from ml_assets.gate import Verdict
 from ml_assets.model_versions import ModelVersion, record_decision, record_version
 from ml_assets.scoring import ensure_scores_table
 from ml_assets.spec.document import ModelSpec
+from ml_assets.spec.extraction import ExtractionSpec
 from ml_assets.spec.hashing import spec_hash
 
 pytestmark = pytest.mark.integration
@@ -56,6 +58,7 @@ def platform(lake, tmp_path, model_spec):
             code={"stars_features": CodeVersion("features-1", {"model stars_features": "1"})},
         ),
         good_specs={"stars": model_spec},
+        extractions={},
     )
 
 
@@ -129,6 +132,35 @@ def test_a_model_whose_sources_have_no_files_is_left_alone(platform):
     assert len(read_state(platform).models) == len(state_without_lake(platform).models) == 1
 
 
+def test_an_extraction_waits_for_files_and_tells_its_rows(platform, lake):
+    spec = ExtractionSpec.model_validate(
+        {
+            "name": "parts",
+            "task": "extraction",
+            "table": "stars_features",
+            "entity_key": "entity_id",
+            "event_time": "happened_at",
+            "rows": {"kind": ["a", "b"]},
+            "extraction": {"columns": ["text"], "fields": {"language": {"language": True}}},
+        }
+    )
+    platform.good_specs, platform.extractions = {}, {"parts": spec}
+    ensure_extractions_table(lake, "parts")
+    node = {"name": "stars_features", "depends_on": {"nodes": ["source.p.raw.reviews"]}}
+    platform.manifest["nodes"] = {"model.p.stars_features": node}
+    platform.manifest["sources"] = {"source.p.raw.reviews": {"name": "reviews"}}
+    assert read_state(platform).extractions == state_without_lake(platform).extractions == ()
+    _land(platform)
+    untold = (ExtractionState("parts", "there is no version yet", 0),)
+    assert read_state(platform).extractions == state_without_lake(platform).extractions == untold
+    with lake.write("features") as write:
+        write.connection.execute(
+            "create table lake.marts.stars_features as select range::varchar as entity_id,"
+            " ['a', 'b', 'c'][range % 3 + 1] as kind from range(9)"
+        )
+    assert read_state(platform).extractions[0].waiting == 6
+
+
 def test_the_newest_build_counts(platform, lake):
     _build(lake, 1, "m0")
     _build(lake, 3, "m1")
@@ -173,7 +205,7 @@ def test_what_a_killed_run_left_undone_shows_until_it_is_done(platform, lake, mo
     with lake.write("features") as write:
         write.connection.execute(
             "create table lake.marts.stars_features"
-            " (entity_id varchar, happened_at timestamptz, stars integer)"
+            " (entity_id varchar, stars integer, happened_at timestamptz)"
         )
     _load(lake, _land(platform), 1)
     assert left() == (("reviews",), (), [False], False)
@@ -218,10 +250,7 @@ def test_a_retraining_that_was_decided_and_did_not_finish_is_asked_for_again(
             )
 
     with lake.write("features") as write:
-        write.connection.execute(
-            "create table lake.marts.stars_features"
-            " (entity_id varchar, happened_at timestamptz, stars integer)"
-        )
+        write.connection.execute("create table lake.marts.stars_features (entity_id varchar)")
     _load(lake, _land(platform), 1)
     _train(lake, model_spec, 2, promoted=True)
     decide(NOW - timedelta(hours=1), retrain=True, evidence='["drift"]')

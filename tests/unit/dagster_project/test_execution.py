@@ -186,3 +186,14 @@ def test_each_step_has_its_assets(platform):
 def test_an_asset_of_several_steps_is_run_once(platform):
     other = Step("score", "other", "")
     assert _names(platform, SCORE, other).count("marts/scored") == 1
+
+
+def test_an_extraction_is_all_of_its_assets_and_what_reads_them(platform):
+    assert _names(platform, Step("extract", "mentions", "new rows")) == [
+        "mentions/extractor",
+        "mentions/champion",
+        "ml/extractions_mentions",
+        "mentions/drift",
+        "mentions/performance",
+        "marts/scored",
+    ]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dagster_project.plan import ModelState, PlatformState, plan_run
+from dagster_project.plan import ExtractionState, ModelState, PlatformState, plan_run
 
 MODEL = ModelState(name="stars", reason_to_train=None, unscored=0)
 STATE = PlatformState(
@@ -87,3 +87,16 @@ def test_what_a_killed_run_left_is_part_of_what_new_files_ask_for():
         unpublished=True,
     )  # fmt: skip
     assert _actions(state) == [("ingest", "reviews"), ("build", "dbt"), ("score", "stars")]
+
+
+def test_an_extraction_runs_for_new_rows_and_for_a_new_declaration():
+    current = ExtractionState("mentions", outdated=None, waiting=0)
+    assert _actions(replace(STATE, extractions=(current,))) == []
+    changed = replace(current, outdated="the declaration has changed")
+    assert _actions(replace(STATE, extractions=(changed,))) == [("extract", "mentions")]
+    landed = replace(STATE, pending={"reviews": 1}, extractions=(current,), unpublished=True)
+    assert _actions(landed)[-2:] == [("score", "stars"), ("extract", "mentions")]
+    (step,) = plan_run(replace(STATE, extractions=(replace(current, waiting=5),)))
+    assert step.reason == "5 rows have not been read"
+    (step,) = plan_run(replace(STATE, extractions=(replace(current, unmonitored=True),)))
+    assert step.reason == "the monitors have not seen the newest rows"

@@ -1,11 +1,12 @@
 """Rows of new files, and the names by which past runs of a plan's steps are found."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
-from dagster_project.plan import Step
-from dagster_project.preview import estimated_rows, file_ending, step_names
+from dagster_project.plan import ExtractionState, PlatformState, Step
+from dagster_project.preview import estimated_rows, file_ending, planned_rows, step_names
 from lakehouse.landing.files import LandedFile
 
 
@@ -35,12 +36,30 @@ def test_the_ending_tells_the_packing(key, ending):
 
 def test_the_names_are_those_of_the_assets_that_a_run_makes():
     dagster = pytest.importorskip("dagster")
-    from ml_assets.assets.keys import ModelKeys
+    from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 
-    keys = ModelKeys("stars")
-    for action, expected in (("train", keys.training), ("score", keys.serving)):
+    keys, extraction = ModelKeys("stars"), ExtractionKeys("stars")
+    steps = {"train": keys.training, "score": keys.serving, "extract": extraction.serving}
+    for action, expected in steps.items():
         names = step_names(Step(action, "stars", ""), ())
         assert names == [key.to_python_identifier() for key in expected]
     ingest = step_names(Step("ingest", "reviews", ""), ("reviews",))
     assert ingest[0] == dagster.AssetKey(["raw", "reviews"]).to_python_identifier()
     assert step_names(Step("maintain", "lake", ""), ()) == []
+
+
+def test_an_extraction_reads_what_waits_and_what_is_in_new_files_of_its_sources():
+    nodes = {"model.p.texts": {"name": "texts", "depends_on": {"nodes": ["source.p.raw.a"]}}}
+    platform = SimpleNamespace(
+        good_specs={},
+        extractions={"parts": SimpleNamespace(table="texts")},
+        manifest={"nodes": nodes, "sources": {"source.p.raw.a": {"name": "a"}}},
+    )
+    state = PlatformState(
+        pending={"a": 1, "b": 1}, newest_load=1, built_load=1, manifest_hash="m",
+        built_manifest_hash="m", models=(), files=(_file("a/1.csv", 10), _file("b/1.csv", 10)),
+        extractions=(ExtractionState("parts", None, 7),),
+    )  # fmt: skip
+    step = Step("extract", "parts", "new rows may be there")
+    assert planned_rows(platform, step, state, {"a": 3, "b": None}) == 10
+    assert planned_rows(platform, step, state, {"a": None, "b": 3}) is None

@@ -28,6 +28,7 @@ def platform():
     error = SpecError("specs/bad.yaml", 3, 7, "task", "x", "'x' is not allowed.", "regression")
     return SimpleNamespace(
         good_specs={"stars": parse_spec(_SPEC, "specs/stars.yaml").spec},
+        extractions={},
         broken_specs=(BrokenSpec("specs/bad.yaml", "bad", (error,)),),
         runtime=object(),
     )

@@ -43,8 +43,18 @@ def manifest():
     }
 
 
-def _errors(manifest) -> list[str]:
-    parsed = parse_spec(_SPEC, "stars.yaml")
+_EXTRACTION = """
+name: parts
+task: extraction
+table: features
+entity_key: review_id
+event_time: at
+extraction: {columns: [text], fields: {language: {language: true}}}
+"""
+
+
+def _errors(manifest, spec: str = _SPEC) -> list[str]:
+    parsed = parse_spec(spec, "stars.yaml")
     assert parsed.spec is not None, parsed.errors
     return [error.render() for error in check_dependencies(parsed.spec, manifest, parsed.source)]
 
@@ -82,3 +92,14 @@ def test_a_table_behind_the_scoring_cannot_be_trained_on(manifest):
     manifest["nodes"]["model.p.stg"]["tags"] = ["after_scoring"]
     (error,) = _errors(manifest)
     assert error.startswith("stars.yaml:4:8 table: 'features' rests on stg, built after scoring")
+
+
+def test_an_extraction_s_table_has_a_key_and_reads_nothing_that_comes_of_it(manifest):
+    assert _errors(manifest, _EXTRACTION) == []
+    manifest["nodes"]["test.p.unique"]["column_name"] = "other"
+    manifest["nodes"]["model.p.stg"]["tags"] = ["after_scoring"]
+    manifest["nodes"]["model.p.stg"]["depends_on"]["nodes"] += ["source.p.ml.extractions_parts"]
+    key, place, circle = _errors(manifest, _EXTRACTION)
+    assert "dbt does not test that 'review_id' is unique" in key
+    assert "nothing can be extracted from it" in place
+    assert "what this very extraction finds" in circle
