@@ -54,7 +54,10 @@ class _Translator(DagsterDbtTranslator):
 
 
 def dbt_model_assets(platform: Platform) -> list[dg.AssetsDefinition]:
-    """Two multi-assets: the dbt models that feed ML models, and those that read their scores."""
+    """Multi-assets: the dbt models that feed ML models, and those that read scores, if any do."""
+    # dbt warns in the middle of the output of a tag that no dbt model has.
+    if not platform.has_models_after_scoring:
+        return [_build(platform, name=BUILD_BEFORE_SCORING, select="fqn:*", exclude="")]
     return [
         _build(platform, name=BUILD_BEFORE_SCORING, select="fqn:*", exclude=AFTER_SCORING),
         _build(platform, name=BUILD_AFTER_SCORING, select=AFTER_SCORING, exclude=""),

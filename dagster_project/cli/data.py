@@ -31,7 +31,8 @@ def land(
         return
     size = sum(file.size for file in landed)
     console.print(
-        f"{len(landed)} files ({size / 1e6:,.1f} MB) are in {settings.landing_path}/{source}."
-        " Next: [bold]tidemark run[/]",
+        f"{len(landed)} {'file is' if len(landed) == 1 else 'files are'} in"
+        f" {settings.landing_path}/{source} ({size / 1e6:,.1f} MB). Next: [bold]tidemark run[/]",
         highlight=False,
+        soft_wrap=True,
     )

@@ -134,7 +134,7 @@ def _on_source(
     return NewModel(
         files={spec_path: text, **{models / path: content for path, content in files.items()}},
         findings=_findings(looked, proposal, file),
-        next_steps=("tidemark check", *land, "tidemark run", _query(proposal)),
+        next_steps=("tidemark check", *land, "tidemark plan", "tidemark run", _query(proposal)),
     )
 
 
