@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from dagster_project.cli.main import main
+from dagster_project.cli.output import console
 from dagster_project.lake_reader import read_only_lake
 from dagster_project.settings import load_settings
 from lakehouse import connection
@@ -93,6 +94,9 @@ class CommandLine:
             # The command sets it, and it would outlast the state folder.
             patch.setenv("DAGSTER_HOME", "")
             patch.setattr(sys, "argv", ["tidemark", *arguments])
+            # Nobody is there to be asked, and the console is bound to what stdout was at first.
+            patch.setattr(sys, "stdin", StringIO())
+            patch.setattr(console, "file", output)
             patch.setattr(connection, "_open_lakes", {})
             try:
                 main()
