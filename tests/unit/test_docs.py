@@ -184,6 +184,8 @@ def empty_lake():
 
 @every_page
 def test_every_query_that_is_shown_can_be_run(page, empty_lake):
+    if page.name == "tutorial.md":
+        pytest.skip("its queries are of tables that it makes: test_tutorial.py runs them")
     for query in re.findall(r'tidemark sql "([^"<]+)"', page.read_text()):
         empty_lake.execute(query)
 

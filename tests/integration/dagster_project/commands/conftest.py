@@ -20,6 +20,7 @@ import pytest
 from dagster_project.cli.main import main
 from dagster_project.cli.output import console
 from dagster_project.lake_reader import read_only_lake
+from dagster_project.manifest import read_manifest
 from dagster_project.settings import load_settings
 from lakehouse import connection
 from lakehouse.landing.files import land_files
@@ -98,6 +99,8 @@ class CommandLine:
             patch.setattr(sys, "stdin", StringIO())
             patch.setattr(console, "file", output)
             patch.setattr(connection, "_open_lakes", {})
+            # A command reads the project as it is now; another one before it may have changed it.
+            read_manifest.cache_clear()
             try:
                 main()
                 code = 0
