@@ -15,6 +15,7 @@ from dagster_dbt import dbt_assets as dbt_assets_of
 from packaging.version import Version
 
 from dagster_project.code_identity import project_code
+from dagster_project.concerned import models_to_build
 from dagster_project.dbt_failure import explained_failure
 from dagster_project.job_names import BUILD_AFTER_SCORING, BUILD_BEFORE_SCORING
 from dagster_project.manifest import dbt_arguments, executable, manifest_file
@@ -116,6 +117,7 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             if outdated:
                 context.log.info(f"other code than before, built from all rows: {outdated}")
             load_id = newest_load(platform)
+            missing = sorted(set(models_to_build(platform, lake)) - models)
             invocation = dbt.cli(
                 ["build", *dbt_arguments(settings, target)],
                 context=context,
@@ -130,10 +132,12 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
             context.log.warning(warning)
         if not invocation.is_successful():
             raise explained_failure(target, settings.dbt_project)
+        if name == BUILD_BEFORE_SCORING and missing:
+            context.log.info(f"not a whole build: new rows or code wait for {missing}")
         built_at = datetime.now(UTC)
         with lake.write("record dbt build") as write:
             record_code(lake, write, code, built_at=built_at, run_id=context.run_id)
-            if name == BUILD_BEFORE_SCORING:
+            if name == BUILD_BEFORE_SCORING and not missing:
                 versions = platform.runtime.code
                 known = [project_code(versions), *versions.values()]
                 record_versions(write.connection, known, now=built_at)

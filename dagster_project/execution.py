@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from dagster_project.catalog_asset import CATALOG_KEY
+from dagster_project.concerned import accounted_by
 from dagster_project.dead_runs import PROCESS_TAG, close_dead_runs, this_process
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
@@ -95,8 +96,8 @@ def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
         if step.action == "ingest":
             keys += source_keys(platform, only=step.subject)
         elif step.action == "build":
-            keys += dbt_keys(platform, after_scoring=False)
-            keys += [key for key in source_keys(platform) if key.path[0] == "ops"]
+            keys += dbt_keys(platform, after_scoring=False, only=step.dbt_models)
+            keys += [accounting_key(name) for name in accounted_by(platform, step.dbt_models)]
             keys.append(CATALOG_KEY)
         elif step.action == "profile":
             keys.append(profile_key(step.subject))

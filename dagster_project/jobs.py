@@ -1,5 +1,6 @@
 """Jobs: what sensors, schedules and people start."""
 
+from collections.abc import Collection
 from typing import Any
 
 import dagster as dg
@@ -97,10 +98,14 @@ def source_keys(platform: Platform, *, only: str | None = None) -> list[dg.Asset
     return keys
 
 
-def dbt_keys(platform: Platform, *, after_scoring: bool) -> list[dg.AssetKey]:
-    """The dbt models that run before scoring, or after it."""
+def dbt_keys(
+    platform: Platform, *, after_scoring: bool, only: Collection[str] | None = None
+) -> list[dg.AssetKey]:
+    """The dbt models that run before scoring, or after it; of these names, where they are given."""
     return [
         dg.AssetKey([node["config"]["schema"], node["name"]])
         for node in platform.manifest["nodes"].values()
-        if node["resource_type"] == "model" and ("after_scoring" in node["tags"]) == after_scoring
+        if node["resource_type"] == "model"
+        and ("after_scoring" in node["tags"]) == after_scoring
+        and (only is None or node["name"] in only)
     ]

@@ -20,12 +20,14 @@ class ModelState:
         reason_to_train: Why it must be trained; None if it is up to date.
         unscored: Rows that wait for a score by the champion (all of them, when rescoring).
         unmonitored: Whether the monitors have not seen the newest scores, or the champion.
+        built: Whether the next build makes its table, so that it may get new rows.
     """
 
     name: str
     reason_to_train: str | None
     unscored: int
     unmonitored: bool = False
+    built: bool = True
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class ExtractionState:
         outdated: Why it needs a new version, or the gate; None if neither.
         waiting: Rows that wait for the champion, or for the version that is to come.
         unmonitored: Whether the monitors have not seen the newest rows, or the champion.
+        built: Whether the next build makes its table, so that it may get new rows.
     """
 
     name: str
     outdated: str | None
     waiting: int
     unmonitored: bool = False
+    built: bool = True
 
     def reason(self, *, new_rows: bool) -> str | None:
         """Why it is run; None if there is nothing to do."""
@@ -72,6 +76,7 @@ class PlatformState:
         files: The pending files themselves.
         code_changes: How the dbt code differs from that of the last build, in words; empty where
             it does not, or where the lake does not know that code.
+        dbt_models: What the next build has to make; None for all.
     """
 
     pending: dict[str, int]
@@ -86,15 +91,17 @@ class PlatformState:
     extractions: tuple[ExtractionState, ...] = ()
     files: tuple[LandedFile, ...] = ()
     code_changes: str = ""
+    dbt_models: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do, on what, and why."""
+    """One thing to do, on what, and why; `dbt_models` of a build are those it makes, None all."""
 
     action: Action
     subject: str
     reason: str
+    dbt_models: tuple[str, ...] | None = None
 
 
 def plan_run(state: PlatformState, *, retrain: Mapping[str, str] | None = None) -> tuple[Step, ...]:
@@ -114,17 +121,18 @@ def plan_run(state: PlatformState, *, retrain: Mapping[str, str] | None = None) 
         if count
     ]
     if reason := _build_reason(state):
-        steps.append(Step("build", "dbt", reason))
-    new_rows = bool(steps)
+        steps.append(Step("build", "dbt", reason, state.dbt_models))
+    has_new_rows = bool(steps)
     steps += _left_by_killed_runs(state)
     for model in state.models:
+        new_rows = has_new_rows and model.built
         training = (retrain or {}).get(model.name) or model.reason_to_train
         if training:
             steps.append(Step("train", model.name, training))
         if training or new_rows or model.unscored or model.unmonitored:
             steps.append(Step("score", model.name, _scoring_reason(model, new_rows=new_rows)))
     for extraction in state.extractions:
-        if reason := extraction.reason(new_rows=new_rows):
+        if reason := extraction.reason(new_rows=has_new_rows and extraction.built):
             steps.append(Step("extract", extraction.name, reason))
     if state.unpublished and all(step.action not in ("score", "extract") for step in steps):
         steps.append(Step("publish", "dbt", "the tables that read scores are older than those"))
@@ -142,6 +150,8 @@ def _left_by_killed_runs(state: PlatformState) -> list[Step]:
 
 
 def _build_reason(state: PlatformState) -> str | None:
+    if state.dbt_models == ():
+        return None
     if any(state.pending.values()):
         changed = f"; dbt: {state.code_changes}" if state.code_changes else ""
         return f"new rows will be there{changed}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from dagster_project.concerned import accounted_by
 from dagster_project.durations import StepRun, estimated_seconds, past_steps
 from dagster_project.job_names import BUILD_AFTER_SCORING, BUILD_BEFORE_SCORING
 from dagster_project.lineage import sources_of
@@ -152,7 +153,7 @@ def _preview(
     last = max((i for i, step in enumerate(steps) if step.action in _SERVING), default=None)
     planned, never_ran = [], []
     for index, step in enumerate(steps):
-        names = step_names(step, platform.accounted_sources)
+        names = step_names(step, accounted_by(platform, step.dbt_models))
         if index == last and platform.has_models_after_scoring:
             names.append(BUILD_AFTER_SCORING)
         count = planned_rows(platform, step, state, rows)
@@ -201,6 +202,8 @@ def planned_rows(
 def _dbt_models(platform: Platform, step: Step) -> tuple[str, ...]:
     if step.action not in ("build", "publish"):
         return ()
+    if step.dbt_models is not None:
+        return step.dbt_models
     return tuple(
         sorted(
             str(node["name"])

@@ -23,6 +23,11 @@ def outdated_models(lake: Lake, current: Mapping[str, str]) -> list[str]:
     )
 
 
+def unbuilt_models(lake: Lake, current: Mapping[str, str]) -> list[str]:
+    """The dbt models of which no build is recorded, by name."""
+    return sorted(set(current) - set(_recorded(lake)))
+
+
 def record_code(
     lake: Lake,
     write: LakeWrite,

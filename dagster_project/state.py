@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from dagster_project.code_identity import project_parts
+from dagster_project.concerned import models_to_build
 from dagster_project.lineage import sources_of
 from dagster_project.plan import ExtractionState, ModelState, PlatformState
 from dagster_project.platform import Platform
@@ -54,7 +56,9 @@ def read_state(
     code = platform.runtime.manifest_hash
     # Until all files are built by the code of now, rows to train on may still come.
     settled = not files and built_load == newest_load and built_hash == code
-    fed = {*_loaded(lake), *(file.source for file in files)}
+    pending = {file.source for file in files}
+    fed = {*_loaded(lake), *pending}
+    to_build = models_to_build(platform, lake, pending=pending)
     return PlatformState(
         pending=_counts(platform, files),
         newest_load=int(newest_load),
@@ -62,7 +66,10 @@ def read_state(
         manifest_hash=code,
         built_manifest_hash=built_hash,
         models=tuple(
-            _model_state(platform, lake, spec, rescore=rescore, settled=settled)
+            replace(
+                _model_state(platform, lake, spec, rescore=rescore, settled=settled),
+                built=spec.table in to_build,
+            )
             for spec in _fed(platform, platform.good_specs, fed)
         ),
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
@@ -70,13 +77,17 @@ def read_state(
         unpublished=platform.has_models_after_scoring
         and is_unpublished(lake, *_published(platform)),
         extractions=tuple(
-            _extraction_state(platform, lake, spec, rescore=rescore)
+            replace(
+                _extraction_state(platform, lake, spec, rescore=rescore),
+                built=spec.table in to_build,
+            )
             for spec in _fed(platform, platform.extractions, fed)
         ),
         files=tuple(files),
         code_changes=changes_in_words(
             _parts_built(lake, built_hash), project_parts(platform.runtime.code)
         ),
+        dbt_models=to_build,
     )
 
 

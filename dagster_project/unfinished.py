@@ -21,11 +21,32 @@ def unprofiled_sources(lake: Lake) -> set[str]:
 
 
 def unaccounted_sources(lake: Lake) -> set[str]:
-    """The loaded sources whose accounting is older than the last dbt build."""
+    """The loaded sources whose accounting is older than the dbt build that has seen their rows.
+
+    That is the first one, by the code of the last, with the newest load of the source.
+    """
     rows = lake.rows(
-        "select distinct source from lake.ops.file_ledger where"
-        " (select max(snapshot_id) from lake.ops.dbt_builds) > coalesce((select max(snapshot_id)"
-        " from lake.ops.row_accounting where row_accounting.source = file_ledger.source), 0)"
+        """
+        with
+        builds as (
+            from lake.ops.dbt_builds where snapshot_id > (
+                select coalesce(max(snapshot_id), -1) from lake.ops.dbt_builds
+                where manifest_hash <> (
+                    select arg_max(manifest_hash, snapshot_id) from lake.ops.dbt_builds
+                )
+            )
+        ),
+        loaded as (
+            select source, max(load_id) as load_id from lake.ops.file_ledger group by source
+        )
+        select loaded.source from loaded
+        join builds on builds.load_id >= loaded.load_id
+        group by loaded.source
+        having min(builds.snapshot_id) > coalesce((
+            select max(snapshot_id) from lake.ops.row_accounting
+            where row_accounting.source = loaded.source
+        ), 0)
+        """
     )
     return {str(row[0]) for row in rows}
 

@@ -22,6 +22,7 @@ from ml_assets.spec.hashing import spec_hash
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NODE = {"name": "stars_features", "resource_type": "model", "tags": []}
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_a_landed_file_is_pending_until_the_ledger_has_it(platform, lake):
 
 
 def test_a_model_whose_sources_have_no_files_is_left_alone(platform):
-    node = {"name": "stars_features", "depends_on": {"nodes": ["source.p.raw.other"]}}
+    node = {**NODE, "depends_on": {"nodes": ["source.p.raw.other"]}}
     platform.sources["other"] = Source(name="other", columns=("text",))
     platform.manifest = {
         "nodes": {"model.p.stars_features": node},
@@ -146,7 +147,7 @@ def test_an_extraction_waits_for_files_and_tells_its_rows(platform, lake):
     )
     platform.good_specs, platform.extractions = {}, {"parts": spec}
     ensure_extractions_table(lake, "parts")
-    node = {"name": "stars_features", "depends_on": {"nodes": ["source.p.raw.reviews"]}}
+    node = {**NODE, "depends_on": {"nodes": ["source.p.raw.reviews"]}}
     platform.manifest["nodes"] = {"model.p.stars_features": node}
     platform.manifest["sources"] = {"source.p.raw.reviews": {"name": "reviews"}}
     assert read_state(platform).extractions == state_without_lake(platform).extractions == ()
@@ -176,9 +177,11 @@ def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, 
             " select range::varchar as entity_id from range(5)"
         )
     (untrained,) = read_state(platform).models
-    assert untrained == ModelState("stars", "there is no trained version yet", 0)
+    assert untrained == ModelState("stars", "there is no trained version yet", 0, built=False)
     _train(lake, model_spec, 2, promoted=True)
-    assert read_state(platform).models == (ModelState("stars", None, 5, unmonitored=True),)
+    assert read_state(platform).models == (
+        ModelState("stars", None, 5, unmonitored=True, built=False),
+    )
     with lake.write("scores") as write:
         write.connection.execute(
             "insert into lake.ml.scores_stars values"

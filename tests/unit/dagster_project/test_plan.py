@@ -49,6 +49,17 @@ def test_a_changed_dbt_project_is_built():
     assert ("build", "dbt") in _actions(replace(STATE, manifest_hash="m2"))
 
 
+def test_a_build_that_makes_nothing_is_left_out():
+    assert plan_run(replace(STATE, manifest_hash="m2", dbt_models=())) == ()
+
+
+def test_models_whose_tables_are_not_built_are_not_scored():
+    other = replace(MODEL, name="other", built=False)
+    landed = replace(STATE, pending={"reviews": 1}, models=(MODEL, other), dbt_models=("stg",))
+    assert _actions(landed) == [("ingest", "reviews"), ("build", "dbt"), ("score", "stars")]
+    assert plan_run(landed)[1].dbt_models == ("stg",)
+
+
 def test_a_stale_model_is_trained_with_its_reason():
     steps = plan_run(replace(STATE, models=(replace(MODEL, reason_to_train="spec changed"),)))
     assert [step.action for step in steps] == ["train", "score"]
