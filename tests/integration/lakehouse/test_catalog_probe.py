@@ -35,6 +35,15 @@ def lived(lake: Lake) -> Lake:
     return lake
 
 
+def test_files_that_hold_their_rows_ids_themselves_begin_nowhere(lived):
+    with psycopg.connect(_url(lived)) as catalog:
+        changed = catalog.execute(
+            "update ducklake_data_file set row_id_start = null where end_snapshot is null"
+        )
+        assert changed.rowcount > 1
+    assert probe_catalog(_url(lived)) == []
+
+
 def test_a_catalog_that_has_lived_is_sound(lived):
     assert probe_catalog(_url(lived)) == []
     steps = (
