@@ -51,11 +51,12 @@ def test_a_cut_document_is_told_wherever_it_is_cut(cut: int) -> None:
     assert "stops being JSON at its end" in _problem(text[:-cut], "a[]") or cut < 3
 
 
-@given(
-    st.lists(
-        st.dictionaries(st.text(max_size=5), st.recursive(st.text() | st.integers(), st.lists))
-    )
+_VALUES = st.recursive(
+    st.text(max_size=8) | st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=6
 )
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=5), _VALUES, max_size=4), max_size=4))
 def test_every_record_of_any_document_is_found(rows: list[dict[str, object]]) -> None:
     document = json.dumps({"x": rows, "a": {"rows": rows}})
     assert [json.loads(one) for one in json_records(document, "a.rows[]", [])] == rows

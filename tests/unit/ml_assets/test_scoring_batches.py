@@ -1,5 +1,7 @@
 """Scoring streams: whatever the algorithm, batches give what the whole table gives."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +17,7 @@ ROWS = 100
 TABLE = pa.table(
     {
         "id": [f"r{i}" for i in range(ROWS)],
+        "at": [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=i) for i in range(ROWS)],
         "last": [100.0] * ROWS,
         "kind": [None if i % 9 == 0 else ("a", "b")[i % 2] for i in range(ROWS)],
         "x": pa.array([None if i % 7 == 0 else float(i % 20) for i in range(ROWS)]),
