@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -32,12 +32,19 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+# A column of words no longer than this stays whole while others can give way.
+_WORD = 32
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Prints rows as a table; numbers are set right."""
+    """Prints rows as a table; numbers are set right, names are not broken."""
     table = Table(title=title or None, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
         numeric = all(isinstance(row[index], int | float | Decimal) for row in rows) and bool(rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        texts = [shown(row[index]) for row in rows]
+        whole = all(len(text) <= _WORD and " " not in text for text in texts)
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(escape(shown(value)) for value in row))
     console.print(table)

@@ -38,13 +38,21 @@ def _print(found: Preview) -> None:
         (
             step.action,
             step.subject,
-            "\n".join([step.reason, *_details(step)]),
+            step.reason,
             "" if step.rows is None else f"{step.rows:,}",
             "" if step.seconds is None else shown(round(step.seconds, 1)),
         )
         for step in found.steps
     ]
-    print_table("The next run", ["action", "on", "because", "rows, about", "seconds"], rows)
+    columns = ["action", "on", "because", "rows, about", "seconds"]
+    known = [i for i in range(len(columns)) if any(row[i] for row in rows)]
+    print_table(
+        "The next run",
+        [columns[i] for i in known],
+        [tuple(row[i] for i in known) for row in rows],
+    )
+    for line in (line for step in found.steps for line in _details(step)):
+        console.print(line, markup=False, highlight=False)
     if found.seconds is None:
         console.print("No past run tells how long this takes.", highlight=False)
         return
@@ -54,14 +62,15 @@ def _print(found: Preview) -> None:
 
 
 def _details(step: PlannedStep) -> list[str]:
+    """The files and dbt models of a step: lists that a column of the table is too narrow for."""
     lines = []
     if step.files:
         names = ", ".join(step.files[:_SHOWN_FILES])
         more = len(step.files) - _SHOWN_FILES
         rest = f" and {more:,} more" if more > 0 else ""
-        lines.append(f"{names}{rest} ({step.bytes / 1e6:,.1f} MB)")
+        lines.append(f"Files for {step.subject} ({step.bytes / 1e6:,.1f} MB): {names}{rest}")
     if step.dbt_models:
         lines.append(f"dbt models: {', '.join(step.dbt_models)}")
     if step.in_full:
-        lines.append(f"from all rows, as their code has changed: {', '.join(step.in_full)}")
+        lines.append(f"From all rows, as their code has changed: {', '.join(step.in_full)}")
     return lines
