@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -32,22 +33,74 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-# A column of words no longer than this stays whole while others can give way.
-_WORD = 32
-
-
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Prints rows as a table; numbers are set right, names are not broken."""
+    """Prints rows as a table; numbers are set right.
+
+    Words and numbers are not broken. Where they do not fit side by side, rows stand one under the
+    other, with a line for each column.
+    """
+    texts = [[shown(value) for value in row] for row in rows]
+    widths = column_widths(columns, texts, console.width)
+    if widths is None:
+        _print_records(title, columns, texts)
+        return
     table = Table(title=title or None, title_justify="left", title_style="bold")
-    for index, column in enumerate(columns):
+    for index, (column, width) in enumerate(zip(columns, widths, strict=True)):
         numeric = all(isinstance(row[index], int | float | Decimal) for row in rows) and bool(rows)
-        texts = [shown(row[index]) for row in rows]
-        whole = all(len(text) <= _WORD and " " not in text for text in texts)
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=whole)
-    for row in rows:
-        table.add_row(*(escape(shown(value)) for value in row))
+        table.add_column(column, justify=justify, overflow="fold", width=width)
+    for row in texts:
+        table.add_row(*map(escape, row))
     console.print(table)
+
+
+# Longer words, such as URLs and hashes, may be broken, and names of columns down to so many.
+_WORD, _NAME = 32, 8
+
+
+def column_widths(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], screen: int
+) -> list[int] | None:
+    """Widths of a table's columns; None where the words of a row do not fit side by side.
+
+    Args:
+        columns: Their names.
+        rows: Their texts, a row each.
+        screen: Characters in a line, of which a table takes three a column, and one.
+
+    >>> column_widths(["day", "reason"], [["2026-01-01", "nothing is new"]], 80)
+    [10, 14]
+    >>> column_widths(["day", "reason"], [["2026-01-01", "nothing is new"]], 27)
+    [10, 10]
+    >>> column_widths(["day", "reason"], [["2026-01-01", "nothing is new"]], 20) is None
+    True
+    """
+    wanted, widths = [], []
+    for index, column in enumerate(columns):
+        lines = [line for row in rows for line in row[index].splitlines()]
+        wanted.append(max(map(cell_len, [column, *lines])))
+        words = [min(cell_len(word), _WORD) for line in lines for word in line.split()]
+        widths.append(max(min(cell_len(column), _NAME), *words, 1))
+    room = screen - 1 - 3 * len(columns) - sum(widths)
+    if room < 0:
+        return None
+    for _ in range(room):
+        neediest = max(range(len(columns)), key=lambda i: wanted[i] - widths[i])
+        if widths[neediest] == wanted[neediest]:
+            break
+        widths[neediest] += 1
+    return widths
+
+
+def _print_records(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if title:
+        console.print(escape(title), style="bold")
+    longest = max(map(len, columns))
+    for number, row in enumerate(rows):
+        if number:
+            console.print()
+        for column, text in zip(columns, row, strict=True):
+            console.print(f"{column:>{longest}}  {text}", markup=False, highlight=False)
 
 
 def print_pairs(title: str, pairs: Mapping[str, Any]) -> None:
