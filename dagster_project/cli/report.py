@@ -58,7 +58,8 @@ def _print_model(name: str, model: dict[str, Any]) -> None:
         print_table(title, list(model["windows"][0]), rows)
     for verdict in model["verdicts"][-_SHOWN_VERDICTS:]:
         word = "[green]promoted[/]" if verdict["promoted"] else "[yellow]not promoted[/]"
-        console.print(f"{name} {verdict['version']} {word}: {verdict['reason']}", highlight=False)
+        reason = verdict["reason"].removeprefix("Promoted: ").removeprefix("Not promoted: ")
+        console.print(f"{name} {verdict['version']} {word}: {reason}", highlight=False)
 
 
 def _sources(platform: Platform) -> list[dict[str, Any]]:
@@ -85,17 +86,15 @@ def _sources(platform: Platform) -> list[dict[str, Any]]:
 
 
 def _scored(platform: Platform, source: str) -> int | None:
-    """Rows with a score, of the models whose table rests on the source."""
-    lake, manifest = platform.lake(), platform.manifest
-    counts = [
-        lake.rows(
-            "select count(distinct entity_key)"  # noqa: S608 - quoted
-            f" from lake.ml.{quote_identifier(scores_table(spec.name))}"
-        )[0][0]
+    """Rows with a score by any of the models whose table rests on the source."""
+    keys = [
+        f"select entity_key from lake.ml.{quote_identifier(scores_table(spec.name))}"  # noqa: S608 - quoted
         for spec in platform.good_specs.values()
-        if source in sources_of(manifest, spec.table)
+        if source in sources_of(platform.manifest, spec.table)
     ]
-    return max(counts) if counts else None
+    if not keys:
+        return None
+    return int(platform.lake().rows(f"select count(*) from ({' union '.join(keys)})")[0][0])
 
 
 def _model(platform: Platform, name: str) -> dict[str, Any]:
