@@ -94,7 +94,8 @@ def _scored(platform: Platform, source: str) -> int | None:
     ]
     if not keys:
         return None
-    return int(platform.lake().rows(f"select count(*) from ({' union '.join(keys)})")[0][0])
+    query = f"select count(*) from ({' union '.join(keys)})"  # noqa: S608 - quoted
+    return int(platform.lake().rows(query)[0][0])
 
 
 def _model(platform: Platform, name: str) -> dict[str, Any]:
