@@ -1,6 +1,7 @@
 """The shipped declarations read answers in the shapes of the real services."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -82,3 +83,12 @@ def test_values_stay_as_they_are_published(
         assert engine.execute(query, [files]).fetchall() == rows
     assert staged.columns == ("series", "date", "value")
     assert staged.rejected_lines == 0
+
+
+def test_every_series_that_models_read_is_asked_for() -> None:
+    catalogue = (ROOT / "dbt_project" / "macros" / "series.sql").read_text()
+    series = re.findall(r"'series': '(\w+)'", catalogue)
+    feeds = load_feeds(ROOT / "sources", load_sources(ROOT / "dbt_project")).specs.values()
+    asked = " ".join(str(feed.origin) for feed in feeds if feed.into == "series_observations")
+    assert len(series) == 5
+    assert [one for one in series if one not in asked] == []
