@@ -54,7 +54,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     console.print(table)
 
 
-# Longer words, such as URLs and hashes, may be broken, and names of columns down to so many.
+# Words longer than that, such as hashes, may be broken; names of columns, where it is narrow.
 _WORD, _NAME = 32, 8
 
 
@@ -75,14 +75,19 @@ def column_widths(
     >>> column_widths(["day", "reason"], [["2026-01-01", "nothing is new"]], 20) is None
     True
     """
-    wanted, widths = [], []
+    wanted, names, words = [], [], []
     for index, column in enumerate(columns):
         lines = [line for row in rows for line in row[index].splitlines()]
         wanted.append(max(map(cell_len, [column, *lines])))
-        words = [min(cell_len(word), _WORD) for line in lines for word in line.split()]
-        widths.append(max(min(cell_len(column), _NAME), *words, 1))
-    room = screen - 1 - 3 * len(columns) - sum(widths)
-    if room < 0:
+        names.append(max(map(cell_len, [*column.split(), ""])))
+        found = [min(cell_len(word), _WORD) for line in lines for word in line.split()]
+        words.append(max([*found, 1]))
+    for limit in (_WORD, _NAME):
+        widths = [max(min(name, limit), word) for name, word in zip(names, words, strict=True)]
+        room = screen - 1 - 3 * len(columns) - sum(widths)
+        if room >= 0:
+            break
+    else:
         return None
     for _ in range(room):
         neediest = max(range(len(columns)), key=lambda i: wanted[i] - widths[i])
