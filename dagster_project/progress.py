@@ -124,4 +124,5 @@ class _ProgressHandler(logging.Handler):
 
 def _is_of_the_framework(step: str, message: str) -> bool:
     """Whether Dagster or dagster-dbt says it, of their own workings, and not the platform."""
-    return not message or step.startswith("dbt_models") or message.startswith("Dependencies for")
+    own = ("Dependencies for", "Skipping step")
+    return not message or step.startswith("dbt_models") or message.startswith(own)

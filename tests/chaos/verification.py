@@ -112,7 +112,7 @@ def _verify_rows(lake: Lake) -> None:
     assert doubled == []
     accounted = lake.rows(
         "select balanced, explanation, clean from lake.ops.row_accounting"
-        " order by accounted_at desc limit 1"
+        " where source = 'reviews' order by accounted_at desc limit 1"
     )[0]
     assert accounted[0], accounted
     assert accounted[2] == clean, accounted

@@ -17,7 +17,6 @@ from ml_assets.policy_replay.policies import usual_policies
 from ml_assets.policy_replay.summary import summarize
 from ml_assets.policy_replay.trainer import Trainer
 from ml_assets.policy_replay.walk import replay
-from ml_assets.spec.algorithm import LightGbmParameters
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.loading import load_specs
 
@@ -130,6 +129,7 @@ def test_on_the_real_data_the_drift_policy_notices_when_the_markets_are_joined(
 
 def short(spec: ModelSpec) -> ModelSpec:
     """The spec with few trees."""
-    parameters = LightGbmParameters(trees=20, leaves=8, learning_rate=0.3)
+    few = {"trees": 20, "leaves": 8, "learning_rate": 0.3}
+    parameters = spec.algorithm.parameters.model_copy(update=few)
     algorithm = spec.algorithm.model_copy(update={"parameters": parameters})
     return spec.model_copy(update={"algorithm": algorithm})

@@ -101,9 +101,13 @@ def mlflow_template(postgres_server):
 def mlflow_url(postgres_server, mlflow_template):
     """An empty MLflow database of the test's own."""
     name = f"mlflow_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server_url(postgres_server, "postgres"), autocommit=True) as connection:
+    admin_url = server_url(postgres_server, "postgres")
+    with psycopg.connect(admin_url, autocommit=True) as connection:
         connection.execute(f"create database {name} template {mlflow_template}")
-    return server_url(postgres_server, name)
+    yield server_url(postgres_server, name)
+    # MLflow keeps its connections for as long as the process lives.
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_a_dbt_model_with_an_error_is_named_and_the_tables_stay_whole(platform, 
     before = platform.counts()
     platform.land_good("with_a_dbt_error")
     model = "dbt_project/models/intermediate/int_reviews_outcomes.sql"
-    edited(model, (platform.state / model).read_text().replace("select", "selekt"))
+    edited(model, f"{(platform.state / model).read_text()}\nselekt")
     message = platform.error_of(platform.start("run"))
     assert "int_reviews_outcomes" in message
     assert "syntax error" in message
