@@ -32,7 +32,7 @@ def backtest_folds(
     Raises:
         TidemarkError: The first fold would have nothing to train on.
 
-    >>> [(list(train), list(test)) for train, test in backtest_folds(9, folds=2, gap=1)]
+    >>> [(train.tolist(), test.tolist()) for train, test in backtest_folds(9, folds=2, gap=1)]
     [([0, 1], [3, 4, 5]), ([0, 1, 2, 3, 4], [6, 7, 8])]
     """
     bounds = np.linspace(0, rows, folds + 2).round().astype(np.int64)

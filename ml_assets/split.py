@@ -144,7 +144,7 @@ def chance_holdout_split(
         TidemarkError: A side is empty.
 
     >>> times = np.full(4, np.datetime64("2025-01-01", "us"))
-    >>> chance_holdout_split(times, np.array([0, 0, 1, 2]), holdout=0.25, seed=7).n_holdout
+    >>> chance_holdout_split(times, np.array([0, 1, 2, 3]), holdout=0.25, seed=7).n_holdout
     1
     """
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)

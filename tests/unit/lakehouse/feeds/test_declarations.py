@@ -45,10 +45,10 @@ def test_the_shipped_declarations_fit_the_raw_tables() -> None:
     tables = load_sources(ROOT / "dbt_project")
     folder = load_feeds(ROOT / "sources", tables)
     assert [error.render() for broken in folder.broken for error in broken.errors] == []
-    assert len(folder.specs) == 6
+    assert len(folder.specs) == 9
     pulled = [feed.pulled for feed in folder.specs.values() if feed.pulled]
     # Nobody's network is reached unasked.
-    assert [origin.schedule.running for origin in pulled if origin.schedule] == [False] * 4
+    assert [origin.schedule.running for origin in pulled if origin.schedule] == [False] * 7
 
 
 def test_the_examples_of_the_documentation_are_good() -> None:
