@@ -10,15 +10,20 @@ from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource
-from dagster_dbt import dbt_assets as dbt_assets_of
 from packaging.version import Version
 
 from dagster_project.code_identity import project_code
 from dagster_project.concerned import models_to_build
+from dagster_project.dagster_dbt_alone import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+)
+from dagster_project.dagster_dbt_alone import dbt_assets as dbt_assets_of
 from dagster_project.dbt_failure import explained_failure
+from dagster_project.dbt_part import DbtPart, after_scoring, before_scoring
 from dagster_project.job_names import BUILD_AFTER_SCORING, BUILD_BEFORE_SCORING
-from dagster_project.manifest import dbt_arguments, executable, manifest_file
+from dagster_project.manifest import dbt_arguments, executable
 from dagster_project.platform import Platform
 from dagster_project.rebuilds import VARIABLE as REBUILD
 from dagster_project.rebuilds import outdated_models, record_code
@@ -31,7 +36,6 @@ from lakehouse.writer_lock import writer_lock
 from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 
 _log = logging.getLogger(__name__)
-AFTER_SCORING = "tag:after_scoring"
 
 
 class _DbtCli(DbtCliResource):
@@ -56,13 +60,10 @@ class _Translator(DagsterDbtTranslator):
 
 def dbt_model_assets(platform: Platform) -> list[dg.AssetsDefinition]:
     """Multi-assets: the dbt models that feed ML models, and those that read scores, if any do."""
-    # dbt warns in the middle of the output of a tag that no dbt model has.
-    if not platform.has_models_after_scoring:
-        return [_build(platform, name=BUILD_BEFORE_SCORING, select="fqn:*", exclude="")]
-    return [
-        _build(platform, name=BUILD_BEFORE_SCORING, select="fqn:*", exclude=AFTER_SCORING),
-        _build(platform, name=BUILD_AFTER_SCORING, select=AFTER_SCORING, exclude=""),
-    ]
+    assets = [_build(platform, BUILD_BEFORE_SCORING, before_scoring(platform.manifest))]
+    if platform.has_models_after_scoring:
+        assets.append(_build(platform, BUILD_AFTER_SCORING, after_scoring(platform.manifest)))
+    return assets
 
 
 def with_freshness(
@@ -77,11 +78,10 @@ def with_freshness(
     )
 
 
-def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.AssetsDefinition:
+def _build(platform: Platform, name: str, part: DbtPart) -> dg.AssetsDefinition:
     @dbt_assets_of(
-        manifest=manifest_file(platform.settings),
-        select=select,
-        exclude=exclude or None,
+        manifest=part.manifest,
+        select="",
         name=name,
         dagster_dbt_translator=_Translator(
             settings=DagsterDbtTranslatorSettings(enable_source_tests_as_checks=False)
@@ -118,12 +118,16 @@ def _build(platform: Platform, *, name: str, select: str, exclude: str) -> dg.As
                 context.log.info(f"other code than before, built from all rows: {outdated}")
             load_id = newest_load(platform)
             missing = sorted(set(models_to_build(platform, lake)) - models)
+            # dagster-dbt names what to build where that is less than the part.
+            selection = () if context.is_subset else part.selection
             invocation = dbt.cli(
-                ["build", *dbt_arguments(settings, target)],
+                ["build", *selection, *dbt_arguments(settings, target)],
                 context=context,
                 target_path=target,
                 raise_on_error=False,
             )
+            # The whole, for what dbt tells of nodes around the part.
+            invocation.manifest = platform.manifest
             _prepare_models(platform, context.run.asset_selection)
             for event in invocation.stream():
                 yield _counted(platform, context, event)

@@ -47,6 +47,24 @@ class MonitoredRows:
         return MonitoredRows(query, {**self.parameters, **bounds}, self.event_time)
 
 
+def window_start(moment: datetime, kind: WindowKind) -> datetime:
+    """Midnight (UTC) at which the moment's window begins; weeks begin on Mondays.
+
+    The same as `date_trunc` in SQL, which a test holds it to.
+
+    >>> window_start(datetime(2025, 1, 1, 13, tzinfo=UTC), "week").isoformat()
+    '2024-12-30T00:00:00+00:00'
+    >>> window_start(datetime(2025, 6, 30, 13, tzinfo=UTC), "quarter").isoformat()
+    '2025-04-01T00:00:00+00:00'
+    """
+    moment = moment.astimezone(UTC)
+    if kind in _MONTHS:
+        first = (moment.month - 1) // _MONTHS[kind] * _MONTHS[kind] + 1
+        return datetime(moment.year, first, 1, tzinfo=UTC)
+    day = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return day - timedelta(days=day.weekday() if kind == "week" else 0)
+
+
 def window_end(start: datetime, kind: WindowKind) -> datetime:
     """The first moment after the window.
 

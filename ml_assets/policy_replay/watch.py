@@ -15,10 +15,10 @@ from ml_assets.monitoring.evidence import Evidence, drift_evidence, performance_
 from ml_assets.monitoring.performance import PerformanceRow, performance_rows
 from ml_assets.monitoring.recording import Measurement
 from ml_assets.monitoring.reference import predicted_columns
-from ml_assets.monitoring.windows import window_end
-from ml_assets.policy_replay.history import History, midnight
+from ml_assets.monitoring.windows import window_end, window_start
+from ml_assets.policy_replay.history import History
 from ml_assets.policy_replay.trainer import Trained
-from ml_assets.spec.operating_sections import RetrainingCause, WindowKind
+from ml_assets.spec.operating_sections import RetrainingCause
 from ml_assets.targets.quantity_sums import POINT
 
 if TYPE_CHECKING:
@@ -153,18 +153,6 @@ class Watch:
         return list(
             performance_rows(scored, self._spec, self._reference, window, measurement=measurement)
         )
-
-
-def window_start(moment: datetime, kind: WindowKind) -> datetime:
-    """Midnight (UTC) at which the moment's window begins; weeks begin on Mondays.
-
-    >>> window_start(datetime(2025, 1, 1, 13, tzinfo=UTC), "week").isoformat()
-    '2024-12-30T00:00:00+00:00'
-    """
-    day = midnight(moment)
-    if kind == "month":
-        return day.replace(day=1)
-    return day - timedelta(days=day.weekday() if kind == "week" else 0)
 
 
 def _scores(history: History, rows: slice, output: NDArray[np.float64]) -> dict[str, Any]:

@@ -84,3 +84,14 @@ def test_the_command_line_starts_without_heavy_packages():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_the_definitions_load_without_dbt_s_own_code():
+    code = (
+        "import sys, dagster_project.definitions\n"
+        "print([m for m in ('dbt', 'agate', 'sklearn', 'mlflow') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert result.stdout.strip() == "[]"

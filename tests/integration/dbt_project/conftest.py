@@ -41,7 +41,9 @@ def dbt(short_folder: Path) -> Iterator[Callable[..., subprocess.CompletedProces
 @pytest.fixture(scope="session")
 def dbt_target(short_folder: Path) -> Path:
     """One folder of artifacts for all tests, so that the project is parsed once."""
-    return short_folder / "dbt"
+    folder = short_folder / "dbt"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture
