@@ -1,8 +1,11 @@
-"""A round on each of two storages; more with CHAOS_ROUNDS=200, the same again by CHAOS_SEED."""
+"""A round on a folder or on S3, as the seed has it: CHAOS_SEED and CHAOS_STORAGE repeat one.
+
+CHAOS_ROUNDS=200 plays more.
+"""
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,29 +21,20 @@ pytestmark = [
 ]
 _ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 _SEED = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(10**6)))
+_STORAGE = os.environ.get("CHAOS_STORAGE", ("local", "radosgw")[_SEED % 2])
 _SECONDS_A_ROUND = 120
 
 
 @pytest.fixture
-def victim_on() -> Iterator[Callable[[str], Victim]]:
-    victims = []
-
-    def on(storage: str) -> Victim:
-        victims.append(new_victim(storage, _SEED))
-        return victims[-1]
-
-    yield on
-    for victim in victims:
-        print(victim.output)  # noqa: T201 - for pytest's report
-        victim.remove()
+def victim() -> Iterator[Victim]:
+    print(f"CHAOS_STORAGE={_STORAGE} CHAOS_SEED={_SEED}")  # noqa: T201 - for pytest's report
+    victim = new_victim(_STORAGE, _SEED)
+    yield victim
+    print(victim.output)  # noqa: T201 - for pytest's report
+    victim.remove()
 
 
 @pytest.mark.timeout(300 + _SECONDS_A_ROUND * _ROUNDS)
-@pytest.mark.parametrize("storage", ["local", "radosgw"])
-def test_whatever_happens_nothing_is_lost_or_doubled(
-    victim_on: Callable[[str], Victim], storage: str
-) -> None:
-    print(f"seed {_SEED}")  # noqa: T201 - for pytest's report
-    victim = victim_on(storage)
+def test_whatever_happens_nothing_is_lost_or_doubled(victim: Victim) -> None:
     play(victim, rounds=_ROUNDS, seed=_SEED, tell=print)
     assert len(victim.happenings) == _ROUNDS

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from bench import readers, tick
 from bench.__main__ import main
 from bench.catalog import BENCHMARKS
 from bench.measurement import Measured, ResultsDifferError, _check_same, measure
@@ -86,6 +87,23 @@ def test_impossible_arguments_are_refused(arguments, capsys):
         main(arguments)
     assert refused.value.code == 2
     assert "python -m bench" in capsys.readouterr().err
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("writing", ["nothing", "commits", "one open transaction"])
+def test_readers_are_timed_beside_a_writer(writing, lake):
+    with lake.write("test") as write:
+        write.connection.execute("create table lake.bench as select 1 as kind, 0.5 as value")
+    waits = readers.measure(lake.config, writing, seconds=0.2)
+    assert waits.queries
+    assert bool(waits.commits) == (writing != "nothing")
+    assert waits.p99 <= max(waits.queries)
+
+
+@pytest.mark.integration
+def test_ticks_are_timed_with_and_without_a_new_object(lake, radosgw):
+    ticks = tick.measure(lake, radosgw, objects=3)
+    assert min(ticks.nothing_new, ticks.one_new, ticks.get_objects, ticks.probe) > 0
 
 
 def test_the_parent_loads_nothing_heavy():
