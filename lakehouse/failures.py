@@ -13,6 +13,8 @@ _DISK_FULL = ("no space left on device", "disk full", "could not write to file",
 _POSTGRES_GONE = (
     "unable to connect to postgres",
     "failed to query most recent snapshot",
+    # A query of the catalog before this one, of the same statement, has found nobody.
+    "from ducklake: current transaction is aborted",
     "server closed the connection",
     "terminating connection",
     "connection to server",

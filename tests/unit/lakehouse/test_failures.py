@@ -31,6 +31,10 @@ def test_a_full_disk_is_said_in_one_line(error):
         duckdb.IOException("IO Error: Unable to connect to Postgres at host=..."),
         duckdb.Error('Failed to commit: Failed to execute query "ROLLBACK": '),
         duckdb.Error("server closed the connection unexpectedly"),
+        duckdb.TransactionException(
+            "TransactionContext Error: Failed to get data file list from DuckLake:"
+            " Current transaction is aborted (please ROLLBACK)"
+        ),
         psycopg.OperationalError("whatever it says"),
         psycopg.OperationalError(""),
     ],
