@@ -10,6 +10,7 @@ from dagster_project.jobs import jobs, schedules
 from dagster_project.landing_assets import raw_table_assets
 from dagster_project.maintenance_asset import maintenance_asset
 from dagster_project.platform import Platform, load_platform
+from dagster_project.sensor_context import sensor_context
 from dagster_project.source_assets import source_assets
 from dagster_project.spec_assets import spec_assets
 from sensors.all import all_sensors
@@ -59,7 +60,7 @@ def build_definitions(
         ],
         jobs=jobs(platform),
         schedules=schedules(platform),
-        sensors=all_sensors(platform.sensor_context),
+        sensors=all_sensors(sensor_context(platform)),
         resources={"runtime": platform.runtime},
         executor=dg.in_process_executor,
         loggers=loggers,

@@ -9,21 +9,16 @@ from typing import Any
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from dagster_project.catalog_asset import CATALOG_KEY
-from dagster_project.concerned import accounted_by
 from dagster_project.dead_runs import PROCESS_TAG, close_dead_runs, this_process
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
-from dagster_project.jobs import dbt_keys, source_keys
-from dagster_project.landing_assets import accounting_key, profile_key
-from dagster_project.maintenance_asset import MAINTENANCE_KEY
+from dagster_project.jobs import step_keys
 from dagster_project.outcome import RunOutcome
 from dagster_project.plan import Step
 from dagster_project.platform import Platform
 from dagster_project.progress import Progress, progress_logger
 from lakehouse.errors import TidemarkError
 from lakehouse.failures import explanation_of
-from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 from ml_assets.assets.serving import RESCORE_TAG
 
 _LOGGER = "progress"
@@ -60,7 +55,7 @@ def execute(
         close_dead_runs(instance)
         result = job.execute_in_process(
             instance=instance,
-            asset_selection=_asset_keys(platform, steps),
+            asset_selection=step_keys(platform, steps),
             run_config={
                 "loggers": {_LOGGER: {}},
                 "ops": {step: {"config": dict(values)} for step, values in (config or {}).items()},
@@ -88,33 +83,6 @@ def _output_in(log: Path) -> Iterator[None]:
                 yield
         finally:
             logging.getLogger().removeHandler(handler)
-
-
-def _asset_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
-    keys: list[dg.AssetKey] = []
-    for step in steps:
-        if step.action == "ingest":
-            keys += source_keys(platform, only=step.subject)
-        elif step.action == "build":
-            keys += dbt_keys(platform, after_scoring=False, only=step.dbt_models)
-            keys += [accounting_key(name) for name in accounted_by(platform, step.dbt_models)]
-            keys.append(CATALOG_KEY)
-        elif step.action == "profile":
-            keys.append(profile_key(step.subject))
-        elif step.action == "account":
-            keys.append(accounting_key(step.subject))
-        elif step.action == "publish":
-            keys += dbt_keys(platform, after_scoring=True)
-        elif step.action == "train":
-            keys += ModelKeys(step.subject).training
-        elif step.action == "extract":
-            keys += ExtractionKeys(step.subject).serving
-            keys += dbt_keys(platform, after_scoring=True)
-        elif step.action == "maintain":
-            keys += [CATALOG_KEY, MAINTENANCE_KEY]
-        else:
-            keys += ModelKeys(step.subject).serving + dbt_keys(platform, after_scoring=True)
-    return list(dict.fromkeys(keys))
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> list[TidemarkError]:

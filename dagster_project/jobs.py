@@ -1,14 +1,16 @@
 """Jobs: what sensors, schedules and people start."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
 
 from dagster_project.catalog_asset import CATALOG_KEY
+from dagster_project.concerned import accounted_by
 from dagster_project.job_names import INGEST_JOB, MAINTENANCE_JOB, pull_job_name, retrain_job_name
 from dagster_project.landing_assets import accounting_key, profile_key, raw_key, source_key
 from dagster_project.maintenance_asset import MAINTENANCE_KEY
+from dagster_project.plan import Step
 from dagster_project.platform import Platform
 from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 
@@ -109,3 +111,31 @@ def dbt_keys(
         and ("after_scoring" in node["tags"]) == after_scoring
         and (only is None or node["name"] in only)
     ]
+
+
+def step_keys(platform: Platform, steps: Sequence[Step]) -> list[dg.AssetKey]:
+    """The assets of a plan's steps."""
+    keys: list[dg.AssetKey] = []
+    for step in steps:
+        if step.action == "ingest":
+            keys += source_keys(platform, only=step.subject)
+        elif step.action == "build":
+            keys += dbt_keys(platform, after_scoring=False, only=step.dbt_models)
+            keys += [accounting_key(name) for name in accounted_by(platform, step.dbt_models)]
+            keys.append(CATALOG_KEY)
+        elif step.action == "profile":
+            keys.append(profile_key(step.subject))
+        elif step.action == "account":
+            keys.append(accounting_key(step.subject))
+        elif step.action == "publish":
+            keys += dbt_keys(platform, after_scoring=True)
+        elif step.action == "train":
+            keys += ModelKeys(step.subject).training
+        elif step.action == "extract":
+            keys += ExtractionKeys(step.subject).serving
+            keys += dbt_keys(platform, after_scoring=True)
+        elif step.action == "maintain":
+            keys += [CATALOG_KEY, MAINTENANCE_KEY]
+        else:
+            keys += ModelKeys(step.subject).serving + dbt_keys(platform, after_scoring=True)
+    return list(dict.fromkeys(keys))

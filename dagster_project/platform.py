@@ -11,7 +11,6 @@ import duckdb
 from pydantic import SecretStr
 
 from dagster_project.code_identity import code_versions, project_code, project_variables
-from dagster_project.job_names import INGEST_JOB, retrain_job_name
 from dagster_project.manifest import manifest_file, read_manifest
 from dagster_project.settings import PROJECT_ROOT, Settings, environment_variable, load_settings
 from lakehouse.backup.place import Place
@@ -34,7 +33,6 @@ from ml_assets.spec.dependencies import check_dependencies
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.extraction import ExtractionSpec
 from ml_assets.spec.loading import Spec, load_specs
-from sensors.context import SensorContext
 
 
 @dataclass(frozen=True)
@@ -213,24 +211,6 @@ class Platform:
             landing=self.settings.landing_path,
             state_folder=self.settings.state,
             variable=environment_variable,
-        )
-
-    @property
-    def sensor_context(self) -> SensorContext:
-        """What the sensors need."""
-        settings = self.settings
-        return SensorContext(
-            open_lake=self.lake,
-            landing=settings.landing_path,
-            s3=settings.s3_access,
-            landing_queue=settings.landing_queue,
-            sources=self.sources,
-            specs=self.good_specs,
-            extractions=self.extractions,
-            features_versions=self.runtime.features_versions,
-            ingest_job=INGEST_JOB,
-            retrain_job=retrain_job_name,
-            webhook=settings.alert_webhook.get_secret_value() if settings.alert_webhook else None,
         )
 
 

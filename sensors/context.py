@@ -1,7 +1,9 @@
 """What the sensors need of the platform, handed down so that they import nothing above them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import dagster as dg
 
 from lakehouse.config import S3Config
 from lakehouse.connection import Lake
@@ -23,6 +25,7 @@ class SensorContext:
         specs: The models whose specs are good.
         features_versions: By dbt model: identity of the code that it rests on.
         ingest_job: Name of the job that loads files and scores.
+        concerned: Finds the assets of that job that what has landed, or was left undone, concerns.
         retrain_job: Name of a model's retraining job.
         webhook: Where alerts are posted; None for the log only.
         extractions: The extractions whose specs are good.
@@ -36,6 +39,7 @@ class SensorContext:
     specs: Mapping[str, ModelSpec]
     features_versions: Mapping[str, str]
     ingest_job: str
+    concerned: Callable[[], Sequence[dg.AssetKey]]
     retrain_job: Callable[[str], str]
     webhook: str | None
     extractions: Mapping[str, ExtractionSpec] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from lakehouse.landing.files import list_sources
 from lakehouse.landing.ledger import newest_load, pending_files
 from sensors.context import SensorContext
 from sensors.ingest_decision import Attempts, decide_ingest
-from sensors.runs import unfinished_run
+from sensors.runs import ingest_request, unfinished_run
 
 _SECONDS = 10
 
@@ -42,7 +42,7 @@ def landed_files_sensor(platform: SensorContext) -> dg.SensorDefinition:
             return dg.SkipReason(decision.reason)
         context.log.info(f"{len(pending)} files have landed, the first is {pending[0].key}")
         return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=decision.run_key)],
+            run_requests=[ingest_request(platform, decision.run_key)],
             cursor=decision.attempts.dumps(),
         )
 

@@ -18,7 +18,7 @@ from lakehouse.landing.queue import LandingQueue, QueueMessage
 from lakehouse.sources import landing_folders
 from sensors.context import SensorContext
 from sensors.ingest_decision import first_run_key
-from sensors.runs import unfinished_run
+from sensors.runs import ingest_request, unfinished_run
 
 _SECONDS = 5
 _MOST_PER_TICK = 200
@@ -91,7 +91,7 @@ def landing_queue_sensor(platform: SensorContext, url: str) -> dg.SensorDefiniti
                 else "The files that S3 tells of are taken, or asked for, already."
             )
         return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=run_key)],
+            run_requests=[ingest_request(platform, run_key)],
             cursor=Requested(run_key, receipts).dumps(),
         )
 

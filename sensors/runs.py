@@ -1,6 +1,8 @@
-"""What the instance says of a job's runs."""
+"""Runs that sensors ask for, and what the instance says of those that were."""
 
 import dagster as dg
+
+from sensors.context import SensorContext
 
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -15,3 +17,8 @@ def unfinished_run(instance: dg.DagsterInstance, job: str) -> str | None:
     """The id of a run of the job that has not ended, or None."""
     runs = instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1)
     return runs[0].run_id if runs else None
+
+
+def ingest_request(platform: SensorContext, run_key: str) -> dg.RunRequest:
+    """Asks for a run of the ingest job over what is concerned, not over every source and model."""
+    return dg.RunRequest(run_key=run_key, asset_selection=list(platform.concerned()))

@@ -17,7 +17,8 @@ with warnings.catch_warnings():
     # dagster-dbt's parser of SQL warns of one of its own parts.
     warnings.simplefilter("ignore", DeprecationWarning)
     from dagster_project import execution
-    from dagster_project.execution import _asset_keys, execute
+    from dagster_project.execution import execute
+    from dagster_project.jobs import step_keys
 
 KEYS = ModelKeys("stars")
 TRAIN, SCORE = Step("train", "stars", "asked"), Step("score", "stars", "new rows")
@@ -164,7 +165,7 @@ def test_what_a_step_prints_is_in_the_log_and_not_on_the_terminal(run, platform,
 
 
 def _names(platform, *steps) -> list[str]:
-    return [key.to_user_string() for key in _asset_keys(platform, steps)]
+    return [key.to_user_string() for key in step_keys(platform, steps)]
 
 
 def test_each_step_has_its_assets(platform):
