@@ -27,6 +27,7 @@ from dagster_project.manifest import dbt_arguments, executable
 from dagster_project.platform import Platform
 from dagster_project.rebuilds import VARIABLE as REBUILD
 from dagster_project.rebuilds import outdated_models, record_code
+from dagster_project.settings import Settings
 from lakehouse.catalog_dump import CatalogDump
 from lakehouse.code_versions import record_versions
 from lakehouse.dbt_environment import dbt_environment
@@ -91,11 +92,6 @@ def _build(platform: Platform, name: str, part: DbtPart) -> dg.AssetsDefinition:
         lake = platform.lake()
         settings = platform.settings
         config = settings.lake_config
-        dbt = _DbtCli(
-            project_dir=str(settings.dbt_project),
-            profiles_dir=str(settings.dbt_project),
-            dbt_executable=executable("tidemark-dbt"),
-        )
         target = settings.state / "dbt" / "runs" / context.run_id / name
         seen = lake.snapshot_id()
         os.environ.update(dbt_environment(config, target_path=target))
@@ -106,12 +102,7 @@ def _build(platform: Platform, name: str, part: DbtPart) -> dg.AssetsDefinition:
             if name in models
         }
         with writer_lock(config.postgres_url.get_secret_value(), f"dbt build {context.run_id[:8]}"):
-            dump = CatalogDump(
-                config.postgres_url.get_secret_value(),
-                settings.catalog_dump_folder,
-                keep=settings.keep_catalog_dumps,
-            )
-            dump.start()
+            dump = _started_dump(settings)
             outdated = outdated_models(lake, code)
             os.environ.update({REBUILD: ",".join(outdated)})
             if outdated:
@@ -120,7 +111,7 @@ def _build(platform: Platform, name: str, part: DbtPart) -> dg.AssetsDefinition:
             missing = sorted(set(models_to_build(platform, lake)) - models)
             # dagster-dbt names what to build where that is less than the part.
             selection = () if context.is_subset else part.selection
-            invocation = dbt.cli(
+            invocation = _dbt_cli(settings).cli(
                 ["build", *selection, *dbt_arguments(settings, target)],
                 context=context,
                 target_path=target,
@@ -145,20 +136,33 @@ def _build(platform: Platform, name: str, part: DbtPart) -> dg.AssetsDefinition:
                 versions = platform.runtime.code
                 known = [project_code(versions), *versions.values()]
                 record_versions(write.connection, known, now=built_at)
+                manifest_hash = platform.runtime.manifest_hash
                 write.connection.execute(
                     "insert into lake.ops.dbt_builds values (?, ?, ?, ?, ?)",
-                    [
-                        built_at,
-                        load_id,
-                        platform.runtime.manifest_hash,
-                        context.run_id,
-                        snapshot_id,
-                    ],
+                    [built_at, load_id, manifest_hash, context.run_id, snapshot_id],
                 )
         if name != BUILD_BEFORE_SCORING:
             record_finished(lake, name, "dbt", snapshot_id=seen, run_id=context.run_id)
 
     return build
+
+
+def _dbt_cli(settings: Settings) -> _DbtCli:
+    return _DbtCli(
+        project_dir=str(settings.dbt_project),
+        profiles_dir=str(settings.dbt_project),
+        dbt_executable=executable("tidemark-dbt"),
+    )
+
+
+def _started_dump(settings: Settings) -> CatalogDump:
+    dump = CatalogDump(
+        settings.lake_config.postgres_url.get_secret_value(),
+        settings.catalog_dump_folder,
+        keep=settings.keep_catalog_dumps,
+    )
+    dump.start()
+    return dump
 
 
 def _prepare_models(platform: Platform, selected: AbstractSet[dg.AssetKey] | None) -> None:

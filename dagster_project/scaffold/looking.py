@@ -32,6 +32,8 @@ _TIME_FORMATS = (
 _WHOLE, _NUMBER = r"[+-]?\d{1,18}(\.0+)?", r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _PADDED, _ISO = r"0\d+", r"^\d{4}-\d\d-\d\d"
 _TIME_NAME = re.compile(r"(^|_)(time|timestamp|date|ts|at|on|created|updated)(_|$)")
+# By what seconds are multiplied to be it.
+_UNIX = {1: "unix_seconds", 1000: "unix_milliseconds"}
 # Names that the generated SQL uses itself.
 _TAKEN = frozenset(
     {"staged_id", "rule", "rules", "row_key", "outcome", "duplicate_of", "kept", "staged"}
@@ -161,11 +163,57 @@ def _free(name: str, taken: set[str]) -> str:
     return candidate
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """What a query counts of a column's values, blank ones being none.
+
+    Attributes:
+        rows, present, distinct: All, those with a value, and the different values.
+        whole, padded, number, boolean, iso: Values written as whole numbers, with zeros before,
+            as numbers, as true or false, as times in ISO 8601.
+        length, words: Their means.
+        low, high, spread: Of the values as numbers.
+        first, last: Of the values as times.
+        by_format: Values that each of `_TIME_FORMATS` reads.
+    """
+
+    rows: int
+    present: int
+    distinct: int
+    whole: int
+    padded: int
+    number: int
+    boolean: int
+    iso: int
+    length: float | None
+    words: float | None
+    low: float | None
+    high: float | None
+    spread: float | None
+    first: str | None
+    last: str | None
+    by_format: list[int]
+
+
 def _look(engine: duckdb.DuckDBPyConnection, relation: str, raw: str, name: str) -> LookedColumn:
+    value = f"nullif(trim({quote_identifier(raw)}), '')"
+    counts = _count(engine, relation, value)
+    kind, time_format = _judged(counts, name)
+    low, high = _range(counts, kind, time_format)
+    return LookedColumn(
+        *(raw, name, kind, counts.rows, counts.present, counts.distinct),
+        values=_values(engine, relation, value) if counts.distinct <= MOST_VALUES else (),
+        low=low,
+        high=high,
+        spread=counts.spread if kind in ("whole", "number") else None,
+        time_format=time_format,
+    )
+
+
+def _count(engine: duckdb.DuckDBPyConnection, relation: str, value: str) -> _Counts:
     formats = [
         f"count(try_strptime(v, {quote_literal(time_format)}))" for time_format in _TIME_FORMATS
     ]
-    value = f"nullif(trim({quote_identifier(raw)}), '')"
     row = engine.execute(
         f"""
         with looked_values as (select {value} as v from {relation})
@@ -187,42 +235,44 @@ def _look(engine: duckdb.DuckDBPyConnection, relation: str, raw: str, name: str)
         """  # noqa: S608 - a quoted name and patterns of this module
     ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate has a row
-    rows, present, distinct, whole, padded, number, boolean, iso = row[:8]
-    length, words, low, high, spread, first, last, by_format = row[8:]
-    enough = max(present * _FITTING, 1)
-    time_format: str | None = None
-    kind: Kind = "code"
-    if iso >= enough:
-        kind, low, high = "time", first, last
-    elif max(by_format) >= enough:
-        kind, time_format = "time", _TIME_FORMATS[by_format.index(max(by_format))]
-        low = high = ""
-    elif boolean >= enough:
-        kind = "boolean"
-    elif whole >= enough and not padded:
-        kind = "whole"
-        time_format = _unix(name, low, high)
-        kind = "time" if time_format else "whole"
-    elif number >= enough and not padded:
-        kind = "number"
-    elif words is not None and words >= 4 and length >= 20 and distinct > 0.2 * present:
-        kind = "text"
-    return LookedColumn(
-        *(raw, name, kind, rows, present, distinct),
-        values=_values(engine, relation, value) if distinct <= MOST_VALUES else (),
-        low="" if low is None or kind in ("code", "text", "boolean") else _plain(low),
-        high="" if high is None or kind in ("code", "text", "boolean") else _plain(high),
-        spread=spread if kind in ("whole", "number") else None,
-        time_format=time_format,
-    )
+    return _Counts(*row)
+
+
+def _judged(counts: _Counts, name: str) -> tuple[Kind, str | None]:
+    """The kind of the column, and how its times are written where not in ISO 8601."""
+    enough = max(counts.present * _FITTING, 1)
+    if counts.iso >= enough:
+        return "time", None
+    if max(counts.by_format) >= enough:
+        return "time", _TIME_FORMATS[counts.by_format.index(max(counts.by_format))]
+    if counts.boolean >= enough:
+        return "boolean", None
+    if counts.whole >= enough and not counts.padded:
+        unix = _unix(name, counts.low, counts.high)
+        return ("time", unix) if unix else ("whole", None)
+    if counts.number >= enough and not counts.padded:
+        return "number", None
+    sentences = (counts.words or 0) >= 4 and (counts.length or 0) >= 20
+    varied = counts.distinct > 0.2 * counts.present
+    return ("text" if sentences and varied else "code"), None
+
+
+def _range(counts: _Counts, kind: Kind, time_format: str | None) -> tuple[str, str]:
+    """Smallest and largest value, as text; empty where the values have none that is known."""
+    low: float | str | None = None
+    high: float | str | None = None
+    if kind in ("whole", "number") or time_format in _UNIX.values():
+        low, high = counts.low, counts.high
+    elif kind == "time" and time_format is None:
+        low, high = counts.first, counts.last
+    return "" if low is None else _plain(low), "" if high is None else _plain(high)
 
 
 def _unix(name: str, low: float | None, high: float | None) -> str | None:
     """How whole numbers tell times, if their name and size say that they do: 1990 to 2100."""
     if low is None or high is None or not _TIME_NAME.search(name):
         return None
-    scales = {1: "unix_seconds", 1000: "unix_milliseconds"}
-    fitting = (name for by, name in scales.items() if low >= 6.3e8 * by and high <= 4.1e9 * by)
+    fitting = (name for by, name in _UNIX.items() if low >= 6.3e8 * by and high <= 4.1e9 * by)
     return next(fitting, None)
 
 
