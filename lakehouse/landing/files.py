@@ -66,10 +66,12 @@ def list_landed(landing: str, source: str, s3: S3Config) -> list[LandedFile]:
 def list_sources(landing: str, sources: Iterable[Source], s3: S3Config) -> list[LandedFile]:
     """The files in all folders of these sources by key, in one listing; as `list_landed`."""
     folders = landing_folders(sources)
+    # Once for each folder, not for each of ten thousand files.
+    readings = {folder: source.by_folder[folder].reading for folder, source in folders.items()}
 
     def belonging(file: LandedFile) -> LandedFile:
-        source = folders[file.source]
-        return replace(file, source=source.name, reading=source.feed_of(file.key).reading)
+        folder = file.source
+        return replace(file, source=folders[folder].name, reading=readings[folder])
 
     return sorted(map(belonging, _listed(landing, folders, s3)), key=lambda file: file.key)
 
