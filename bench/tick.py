@@ -80,7 +80,7 @@ def measure(lake: Lake, s3: S3Config, *, objects: int) -> Ticks:
         specs={},
         features_versions={},
         ingest_job="ingest_and_score",
-        concerned=lambda: [dg.AssetKey(["raw", _SOURCE])],
+        concerned=lambda _: [dg.AssetKey(["raw", _SOURCE])],
         retrain_job=lambda model: model,
         webhook=None,
     )

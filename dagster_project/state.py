@@ -34,7 +34,11 @@ SpecT = TypeVar("SpecT", ModelSpec, ExtractionSpec)
 
 
 def read_state(
-    platform: Platform, *, rescore: bool = False, lake: Lake | None = None
+    platform: Platform,
+    *,
+    rescore: bool = False,
+    lake: Lake | None = None,
+    files: Sequence[LandedFile] | None = None,
 ) -> PlatformState:
     """What is new and what is stale, as of now.
 
@@ -42,10 +46,12 @@ def read_state(
         platform: The platform.
         rescore: Whether what older champions have scored counts as not scored.
         lake: In place of the platform's, where that is not to be written to.
+        files: The pending files, where the landing zone was listed already.
     """
     lake, settings = lake or platform.lake(), platform.settings
-    landed = list_sources(settings.landing_path, platform.sources.values(), settings.s3_access)
-    files = pending_files(lake, landed)
+    if files is None:
+        landed = list_sources(settings.landing_path, platform.sources.values(), settings.s3_access)
+        files = pending_files(lake, landed)
     builds = lake.rows(
         "select load_id, manifest_hash from lake.ops.dbt_builds"
         " order by built_at desc, snapshot_id desc limit 1"

@@ -7,6 +7,7 @@ import dagster as dg
 
 from lakehouse.config import S3Config
 from lakehouse.connection import Lake
+from lakehouse.landing.files import LandedFile
 from lakehouse.sources import Source
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.extraction import ExtractionSpec
@@ -25,7 +26,7 @@ class SensorContext:
         specs: The models whose specs are good.
         features_versions: By dbt model: identity of the code that it rests on.
         ingest_job: Name of the job that loads files and scores.
-        concerned: Finds the assets of that job that what has landed, or was left undone, concerns.
+        concerned: Finds the assets of that job that these new files, or what was left undone, concern.
         retrain_job: Name of a model's retraining job.
         webhook: Where alerts are posted; None for the log only.
         extractions: The extractions whose specs are good.
@@ -39,7 +40,7 @@ class SensorContext:
     specs: Mapping[str, ModelSpec]
     features_versions: Mapping[str, str]
     ingest_job: str
-    concerned: Callable[[], Sequence[dg.AssetKey]]
+    concerned: Callable[[Sequence[LandedFile]], Sequence[dg.AssetKey]]
     retrain_job: Callable[[str], str]
     webhook: str | None
     extractions: Mapping[str, ExtractionSpec] = field(default_factory=dict)

@@ -42,7 +42,7 @@ def landed_files_sensor(platform: SensorContext) -> dg.SensorDefinition:
             return dg.SkipReason(decision.reason)
         context.log.info(f"{len(pending)} files have landed, the first is {pending[0].key}")
         return dg.SensorResult(
-            run_requests=[ingest_request(platform, decision.run_key)],
+            run_requests=[ingest_request(platform, decision.run_key, pending)],
             cursor=decision.attempts.dumps(),
         )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster._core.storage.tags import RUN_KEY_TAG
 
-from lakehouse.landing.files import list_sources
+from lakehouse.landing.files import LandedFile, list_sources
 from lakehouse.landing.ledger import newest_load, pending_files
 from lakehouse.landing.notifications import MalformedNotificationError, created_objects
 from lakehouse.landing.queue import LandingQueue, QueueMessage
@@ -82,7 +82,8 @@ def landing_queue_sensor(platform: SensorContext, url: str) -> dg.SensorDefiniti
         messages = queue.receive(_MOST_PER_TICK, hidden_seconds=_HIDDEN_SECONDS)
         understood, useful = _sorted_out(context, messages, platform)
         receipts = tuple(message.receipt for message in understood)
-        run_key = _run_key(context, platform) if useful else None
+        pending = _pending(platform) if useful else []
+        run_key = _run_key(context, platform, pending) if pending else None
         if run_key is None:
             queue.delete(receipts)
             return _skipped(
@@ -91,7 +92,7 @@ def landing_queue_sensor(platform: SensorContext, url: str) -> dg.SensorDefiniti
                 else "The files that S3 tells of are taken, or asked for, already."
             )
         return dg.SensorResult(
-            run_requests=[ingest_request(platform, run_key)],
+            run_requests=[ingest_request(platform, run_key, pending)],
             cursor=Requested(run_key, receipts).dumps(),
         )
 
@@ -103,13 +104,15 @@ def run_exists(instance: dg.DagsterInstance, run_key: str) -> bool:
     return bool(instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: run_key}), limit=1))
 
 
-def _run_key(context: dg.SensorEvaluationContext, platform: SensorContext) -> str | None:
+def _pending(platform: SensorContext) -> list[LandedFile]:
     landed = list_sources(platform.landing, platform.sources.values(), platform.s3)
-    lake = platform.open_lake()
-    pending = pending_files(lake, landed)
-    if not pending:
-        return None
-    run_key = first_run_key(pending, newest_load=newest_load(lake))
+    return pending_files(platform.open_lake(), landed)
+
+
+def _run_key(
+    context: dg.SensorEvaluationContext, platform: SensorContext, pending: list[LandedFile]
+) -> str | None:
+    run_key = first_run_key(pending, newest_load=newest_load(platform.open_lake()))
     # Tried already: then the landed-file sensor tries again in its own time.
     return None if run_exists(context.instance, run_key) else run_key
 

@@ -1,7 +1,10 @@
 """Runs that sensors ask for, and what the instance says of those that were."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
+from lakehouse.landing.files import LandedFile
 from sensors.context import SensorContext
 
 _UNFINISHED = [
@@ -19,6 +22,8 @@ def unfinished_run(instance: dg.DagsterInstance, job: str) -> str | None:
     return runs[0].run_id if runs else None
 
 
-def ingest_request(platform: SensorContext, run_key: str) -> dg.RunRequest:
+def ingest_request(
+    platform: SensorContext, run_key: str, pending: Sequence[LandedFile]
+) -> dg.RunRequest:
     """Asks for a run of the ingest job over what is concerned, not over every source and model."""
-    return dg.RunRequest(run_key=run_key, asset_selection=list(platform.concerned()))
+    return dg.RunRequest(run_key=run_key, asset_selection=list(platform.concerned(pending)))

@@ -45,7 +45,7 @@ def platform(lake, tmp_path, model_spec):
         specs={"stars": model_spec},
         features_versions={"stars_features": "features-1"},
         ingest_job="ingest_and_score",
-        concerned=lambda: [dg.AssetKey(["raw", "reviews"])],
+        concerned=lambda _: [dg.AssetKey(["raw", "reviews"])],
         retrain_job=lambda model: f"retrain_{model}",
         webhook=None,
     )

@@ -37,7 +37,7 @@ def test_a_new_file_asks_for_one_run_and_is_remembered(platform, instance):
     (request,) = result.run_requests
     attempts = Attempts.loads(result.cursor)
     assert request.run_key == f"ingest:{attempts.batch}:1"
-    assert request.asset_selection == list(platform.concerned())
+    assert request.asset_selection == list(platform.concerned([]))
     again = _look(platform, instance, result.cursor)
     assert isinstance(again, dg.SkipReason)
     assert "next try at" in again.skip_message

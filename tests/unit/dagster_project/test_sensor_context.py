@@ -33,8 +33,8 @@ def test_what_landed_concerns_is_asked_for_and_nothing_is_trained(monkeypatch):
         ),
         dbt_models=("stars_features",),
     )
-    monkeypatch.setattr(sensor_context, "read_state", lambda _: state)
-    keys = sensor_context._concerned(platform)
+    monkeypatch.setattr(sensor_context, "read_state", lambda _, files: state)
+    keys = sensor_context._concerned(platform, [])
     assert {key.to_user_string() for key in keys} == {
         "raw/reviews",
         "monitoring/profile_reviews",
