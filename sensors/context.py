@@ -26,7 +26,7 @@ class SensorContext:
         specs: The models whose specs are good.
         features_versions: By dbt model: identity of the code that it rests on.
         ingest_job: Name of the job that loads files and scores.
-        concerned: Finds the assets of that job that these new files, or what was left undone, concern.
+        concerned: Finds the assets of that job that new files, or what was left undone, concern.
         retrain_job: Name of a model's retraining job.
         webhook: Where alerts are posted; None for the log only.
         extractions: The extractions whose specs are good.
