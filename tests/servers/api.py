@@ -1,4 +1,4 @@
-"""An HTTP server on this machine that answers as scripted, and as the statistical offices do."""
+"""An HTTP server on this machine that answers as scripted, or as well-known services do."""
 
 import json
 import re
@@ -66,6 +66,8 @@ def api_server() -> Iterator[Api]:
                 # The client did not wait.
                 return
 
+        do_PUT = do_GET  # noqa: N815 - http.server's name
+
         def log_message(self, *_: object) -> None:
             """Writes nothing."""
 
@@ -108,6 +110,27 @@ def sie(values: Mapping[date, str], *, token: str, key: str = "dato") -> Callabl
         )
         body = json.dumps({"bmx": {"series": [series]}}, ensure_ascii=False).encode()
         return Reply(body, headers={"Content-Type": "application/json;charset=UTF-8"})
+
+    return serve
+
+
+def instance_metadata(access_key: str, secret_key: str) -> Callable[[Asked], Reply]:
+    """EC2's instance metadata of a machine whose role has these keys, of no session."""
+    role = "/latest/meta-data/iam/security-credentials"
+    keys = {
+        "Code": "Success", "Type": "AWS-HMAC", "LastUpdated": "2026-01-01T00:00:00Z",
+        "AccessKeyId": access_key, "SecretAccessKey": secret_key, "Token": "",
+        "Expiration": "2999-01-01T00:00:00Z",
+    }  # fmt: skip
+    answers = {
+        "/latest/api/token": b"a token",
+        role: b"tidemark",
+        f"{role}/tidemark": json.dumps(keys).encode(),
+    }
+
+    def serve(asked: Asked) -> Reply:
+        body = answers.get(asked.path.rstrip("/"))
+        return Reply(b"", 404) if body is None else Reply(body)
 
     return serve
 

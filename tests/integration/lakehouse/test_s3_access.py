@@ -1,5 +1,6 @@
 """Keys by every way that they can come, and what each client asks of the server's encryption."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lakehouse.s3 import split_s3_path
 from ml_assets.artifacts import publish_folder
 from ml_assets.table_committer import TableCommitter
 from ml_assets.task_engine import Task, TaskResult
+from tests.servers.api import api_server, instance_metadata
 from tests.servers.radosgw import KMS_KEY
 from tests.servers.recorder import Recorder, recorded
 from tests.storage import Storage
@@ -32,16 +34,27 @@ def no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPat
 
 
 @pytest.fixture
-def keys(request: pytest.FixtureRequest, no_keys: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def keys(
+    request: pytest.FixtureRequest, no_keys: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
     """The server's keys where the test's parameter says."""
-    if request.param == "environment":
-        no_keys.setenv("AWS_ACCESS_KEY_ID", "key")
-        no_keys.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    else:
-        no_keys.setenv("AWS_PROFILE", "ours")
-        (tmp_path / "credentials").write_text(
-            "[ours]\naws_access_key_id = key\naws_secret_access_key = secret\n"
-        )
+    match request.param:
+        case "environment":
+            no_keys.setenv("AWS_ACCESS_KEY_ID", "key")
+            no_keys.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+            yield
+        case "profile":
+            no_keys.setenv("AWS_PROFILE", "ours")
+            (tmp_path / "credentials").write_text(
+                "[ours]\naws_access_key_id = key\naws_secret_access_key = secret\n"
+            )
+            yield
+        case "instance role":
+            with api_server() as metadata:
+                metadata.serve = instance_metadata("key", "secret")
+                no_keys.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url)
+                yield
+                assert metadata.asked
 
 
 @pytest.mark.parametrize("storage", ["radosgw"], indirect=True)
@@ -50,12 +63,13 @@ def keys(request: pytest.FixtureRequest, no_keys: pytest.MonkeyPatch, tmp_path: 
     [
         ("environment", {}),
         ("profile", {}),
+        ("instance role", {}),
         ("profile", {"encryption": "aws:kms", "kms_key": KMS_KEY}),
     ],
     indirect=["keys"],
 )
 @pytest.mark.usefixtures("keys")
-def test_keys_come_by_environment_or_profile(
+def test_keys_come_by_environment_profile_or_role(
     lake_config: LakeConfig, storage: Storage, encryption: dict[str, str]
 ) -> None:
     changes = {"access_key": None, "secret_key": None, **encryption}
