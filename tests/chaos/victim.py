@@ -40,7 +40,7 @@ class Victim:
     chance: random.Random
     landed: dict[str, list[str]] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
-    seconds: float = 20.0  # that a run with something to do takes
+    seconds: float = 20.0  # within which something happens to a run
     disk: Path | None = None  # the mounted small disk that the state folder is on
 
     def __post_init__(self) -> None:
