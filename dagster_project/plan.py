@@ -17,8 +17,10 @@ class ModelState:
 
     Attributes:
         name: The model.
-        reason_to_train: Why it must be trained; None if it is up to date.
+        reason_to_train: Why it must be trained; None if it is up to date, or there is no row that
+            it could be trained on.
         unscored: Rows that wait for a score by the champion (all of them, when rescoring).
+        serves: Whether it has a champion, so that new rows get a score.
         unmonitored: Whether the monitors have not seen the newest scores, or the champion.
         built: Whether the next build makes its table, so that it may get new rows.
     """
@@ -26,6 +28,7 @@ class ModelState:
     name: str
     reason_to_train: str | None
     unscored: int
+    serves: bool = False
     unmonitored: bool = False
     built: bool = True
 
@@ -72,7 +75,8 @@ class PlatformState:
         unprofiled, unaccounted: Sources whose newest rows have no profile, or are in no
             accounting: the run that brought them did not finish.
         extractions: The extractions whose specs are good.
-        unpublished: Whether the tables that read scores are older than what they read.
+        unpublished: Whether the tables that read scores are older than what they read, or will be
+            once the dbt models are built.
         files: The pending files themselves.
         code_changes: How the dbt code differs from that of the last build, in words; empty where
             it does not, or where the lake does not know that code.
@@ -125,7 +129,7 @@ def plan_run(state: PlatformState, *, retrain: Mapping[str, str] | None = None) 
     has_new_rows = bool(steps)
     steps += _left_by_killed_runs(state)
     for model in state.models:
-        new_rows = has_new_rows and model.built
+        new_rows = has_new_rows and model.built and model.serves
         training = (retrain or {}).get(model.name) or model.reason_to_train
         if training:
             steps.append(Step("train", model.name, training))

@@ -28,6 +28,11 @@ def unbuilt_models(lake: Lake, current: Mapping[str, str]) -> list[str]:
     return sorted(set(current) - set(_recorded(lake)))
 
 
+def is_made_by(lake: Lake, model: str, code_hash: str) -> bool:
+    """Whether the dbt model was built, and last by this code."""
+    return _recorded(lake).get(model) == code_hash
+
+
 def record_code(
     lake: Lake,
     write: LakeWrite,

@@ -11,6 +11,7 @@ from dagster_project.concerned import models_to_build
 from dagster_project.lineage import sources_of
 from dagster_project.plan import ExtractionState, ModelState, PlatformState
 from dagster_project.platform import Platform
+from dagster_project.rebuilds import is_made_by
 from dagster_project.unfinished import (
     is_unmonitored,
     is_unpublished,
@@ -59,9 +60,6 @@ def read_state(
     built_hash = str(builds[0][1]) if builds else None
     newest_load = lake.rows("select coalesce(max(load_id), 0) from lake.ops.file_ledger")[0][0]
     built_load = int(builds[0][0]) if builds else None
-    code = platform.runtime.manifest_hash
-    # Until all files are built by the code of now, rows to train on may still come.
-    settled = not files and built_load == newest_load and built_hash == code
     pending = {file.source for file in files}
     fed = {*_loaded(lake), *pending}
     to_build = models_to_build(platform, lake, pending=pending)
@@ -69,11 +67,11 @@ def read_state(
         pending=_counts(platform, files),
         newest_load=int(newest_load),
         built_load=built_load,
-        manifest_hash=code,
+        manifest_hash=platform.runtime.manifest_hash,
         built_manifest_hash=built_hash,
         models=tuple(
             replace(
-                _model_state(platform, lake, spec, rescore=rescore, settled=settled),
+                _model_state(platform, lake, spec, rescore=rescore),
                 built=spec.table in to_build,
             )
             for spec in _fed(platform, platform.good_specs, fed)
@@ -81,7 +79,7 @@ def read_state(
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
         unpublished=platform.has_models_after_scoring
-        and is_unpublished(lake, *_published(platform)),
+        and (bool(to_build) or is_unpublished(lake, *_published(platform))),
         extractions=tuple(
             replace(
                 _extraction_state(platform, lake, spec, rescore=rescore),
@@ -156,14 +154,14 @@ def _published(platform: Platform) -> tuple[list[str], list[str]]:
     return models, [name for name in platform.extractions if extractions_table(name) in read]
 
 
-def _model_state(
-    platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool, settled: bool
-) -> ModelState:
+def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bool) -> ModelState:
     champion = champion_version(lake, spec.name)
     code = platform.runtime.code[spec.table]
     state = training_state(lake, spec, code.version, features_parts=code.parts)
     reason = state.reason_to_train
-    if reason and settled and count_labelled(lake, spec, now=datetime.now(UTC)) == 0:
+    # A table that other sources fill may never hold a row for this model: once it is there, the
+    # training waits for the first one. It follows in the same `tidemark run`.
+    if reason and is_made_by(lake, spec.table, code.version) and not _labels(lake, spec):
         reason = None
     rescore = rescore or spec.scoring.rescore == "on_promotion"
     unscored = 0
@@ -172,9 +170,14 @@ def _model_state(
     return ModelState(
         name=spec.name,
         reason_to_train=reason,
+        serves=champion is not None,
         unscored=unscored,
         unmonitored=champion is not None and is_unmonitored(lake, spec.name),
     )
+
+
+def _labels(lake: Lake, spec: ModelSpec) -> int:
+    return count_labelled(lake, spec, now=datetime.now(UTC))
 
 
 def _extraction_state(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from dagster_project.plan import ExtractionState, ModelState
+from dagster_project.rebuilds import record_code
 from dagster_project.state import read_state, state_without_lake
 from lakehouse.code_versions import CodeVersion
 from lakehouse.config import S3Config
@@ -180,7 +181,7 @@ def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, 
     assert untrained == ModelState("stars", "there is no trained version yet", 0, built=False)
     _train(lake, model_spec, 2, promoted=True)
     assert read_state(platform).models == (
-        ModelState("stars", None, 5, unmonitored=True, built=False),
+        ModelState("stars", None, 5, serves=True, unmonitored=True, built=False),
     )
     with lake.write("scores") as write:
         write.connection.execute(
@@ -193,6 +194,28 @@ def test_a_model_s_rows_wait_until_its_champion_has_scored_them(platform, lake, 
     on_promotion["scoring"]["rescore"] = "on_promotion"
     platform.good_specs["stars"] = ModelSpec.model_validate(on_promotion)
     assert read_state(platform).models[0].unscored == 5
+
+
+def test_a_model_waits_for_rows_to_train_on_once_its_table_is_built(platform, lake):
+    def reason() -> str | None:
+        (model,) = read_state(platform).models
+        return model.reason_to_train
+
+    _land(platform)
+    assert reason() == "there is no trained version yet"
+    with lake.write("features") as write:
+        write.connection.execute(
+            "create table lake.marts.stars_features"
+            " (entity_id varchar, stars integer, happened_at timestamptz)"
+        )
+    assert reason() == "there is no trained version yet", "made by other code, as far as is known"
+    with lake.write("code") as write:
+        made = {"stars_features": "features-1"}
+        record_code(lake, write, made, built_at=NOW, run_id="run")
+    assert reason() is None, "a row may come with the file, and is trained on after it has"
+    with lake.write("row") as write:
+        write.connection.execute("insert into lake.marts.stars_features values ('a', 5, ?)", [NOW])
+    assert reason() == "there is no trained version yet"
 
 
 def test_what_a_killed_run_left_undone_shows_until_it_is_done(platform, lake, model_spec):

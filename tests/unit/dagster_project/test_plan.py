@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from dagster_project.plan import ExtractionState, ModelState, PlatformState, plan_run
 
-MODEL = ModelState(name="stars", reason_to_train=None, unscored=0)
+MODEL = ModelState(name="stars", reason_to_train=None, unscored=0, serves=True)
 STATE = PlatformState(
     pending={"reviews": 0},
     newest_load=3,
@@ -34,9 +34,15 @@ def test_new_files_are_ingested_built_and_scored_without_training():
 
 
 def test_the_first_run_trains_too():
-    untrained = replace(MODEL, reason_to_train="there is no trained version yet")
+    untrained = replace(MODEL, reason_to_train="there is no trained version yet", serves=False)
     state = replace(STATE, pending={"reviews": 1}, built_load=None, models=(untrained,))
-    assert ("train", "stars") in _actions(state)
+    assert _actions(state)[-2:] == [("train", "stars"), ("score", "stars")]
+
+
+def test_a_model_that_has_nothing_to_train_on_is_not_asked_for_scores():
+    state = replace(STATE, pending={"reviews": 1}, models=(replace(MODEL, serves=False),))
+    assert _actions(state) == [("ingest", "reviews"), ("build", "dbt")]
+    assert _actions(replace(state, unpublished=True))[-1] == ("publish", "dbt")
 
 
 def test_loads_that_were_not_built_are_built():
