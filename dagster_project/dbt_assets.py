@@ -33,6 +33,7 @@ from lakehouse.code_versions import record_versions
 from lakehouse.dbt_environment import dbt_environment
 from lakehouse.finished_steps import record_finished
 from lakehouse.quoting import quote_identifier
+from lakehouse.table_columns import column_types
 from lakehouse.writer_lock import writer_lock
 from ml_assets.assets.keys import ExtractionKeys, ModelKeys
 
@@ -207,17 +208,15 @@ def _counted(platform: Platform, context: dg.AssetExecutionContext, event: Any) 
     count = lake.rows(
         f"select count(*) from lake.{quote_identifier(schema)}.{quote_identifier(table)}"  # noqa: S608
     )[0][0]
-    columns = lake.rows(
-        "select column_name, data_type from duckdb_columns() where database_name = 'lake'"
-        " and schema_name = ? and table_name = ? order by column_index",
-        [schema, table],
-    )
     return event.with_metadata(
         {
             **event.metadata,
             "dagster/row_count": count,
             "dagster/column_schema": dg.TableSchema(
-                columns=[dg.TableColumn(name, str(kind)) for name, kind in columns]
+                columns=[
+                    dg.TableColumn(name, kind)
+                    for name, kind in column_types(lake, schema, table).items()
+                ]
             ),
         }
     )

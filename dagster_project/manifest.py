@@ -26,20 +26,34 @@ def manifest_file(settings: Settings) -> Path:
     Raises:
         TidemarkError: There is no project, or dbt cannot parse it.
     """
-    target = settings.state / "dbt" / "parsed"
-    file = target / "manifest.json"
+    target = _parsed_folder(settings)
     content = project_hash(settings.dbt_project)
-    marker = target / _HASH_FILE
-    if file.exists() and marker.exists() and marker.read_text() == content:
-        return file
+    if is_parsed(settings, content):
+        return target / PARSED_FILES[0]
     if not (settings.dbt_project / "dbt_project.yml").is_file():
         raise TidemarkError(
             f"There is no dbt project in {settings.dbt_project}: it has no dbt_project.yml.",
             hint="Set TIDEMARK_DBT_PROJECT to the project's folder.",
         )
     _parse(settings, target)
-    marker.write_text(content)
-    return file
+    (target / _HASH_FILE).write_text(content)
+    return target / PARSED_FILES[0]
+
+
+def is_parsed(settings: Settings, content: str | None = None) -> bool:
+    """Whether the manifest is there, of the project as it is now.
+
+    Args:
+        settings: The platform's.
+        content: The project's hash, where it is known already.
+    """
+    folder = _parsed_folder(settings)
+    marker = folder / _HASH_FILE
+    return (
+        (folder / PARSED_FILES[0]).exists()
+        and marker.exists()
+        and marker.read_text() == (content or project_hash(settings.dbt_project))
+    )
 
 
 def dbt_arguments(settings: Settings, target: Path) -> list[str]:
@@ -49,7 +63,7 @@ def dbt_arguments(settings: Settings, target: Path) -> list[str]:
     the project again, 1.5 s.
     """
     target.mkdir(parents=True, exist_ok=True)
-    parsed = settings.state / "dbt" / "parsed" / PARSED_FILES[1]
+    parsed = _parsed_folder(settings) / PARSED_FILES[1]
     if parsed.exists() and parsed.parent != target:
         shutil.copy(parsed, target)
     return [
@@ -75,6 +89,10 @@ def project_hash(folder: Path) -> str:
             digest.update(str(path.relative_to(folder)).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _parsed_folder(settings: Settings) -> Path:
+    return settings.state / "dbt" / "parsed"
 
 
 def _parse(settings: Settings, target: Path) -> None:

@@ -16,6 +16,7 @@ from dagster_project.state import read_state, state_without_lake
 from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile
 from lakehouse.quoting import quote_identifier
+from lakehouse.table_columns import column_types
 from ml_assets.extraction.table import extractions_table
 from ml_assets.retraining_state import open_decision
 from ml_assets.scoring import scores_table
@@ -276,12 +277,7 @@ def _with_rows(lake: Lake, past: Mapping[str, Sequence[StepRun]]) -> dict[str, l
 
 def _scored(lake: Lake, table: str, run_ids: list[str]) -> dict[str, int]:
     """Rows that each of the runs has scored, or read for an extraction."""
-    present = lake.rows(
-        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'ml'"
-        " and table_name = ?",
-        [table],
-    )
-    if not present:
+    if not column_types(lake, "ml", table):
         return {}
     query = (
         f"select run_id, count(*) from lake.ml.{quote_identifier(table)}"  # noqa: S608 - quoted

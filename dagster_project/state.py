@@ -18,10 +18,11 @@ from dagster_project.unfinished import (
     unaccounted_sources,
     unprofiled_sources,
 )
-from lakehouse.code_versions import Parts, changes_in_words, parts_of
+from lakehouse.code_versions import changes_in_words, parts_of
 from lakehouse.connection import Lake
 from lakehouse.landing.files import LandedFile, list_sources
 from lakehouse.landing.ledger import pending_files
+from lakehouse.table_columns import column_types
 from ml_assets.extraction.table import count_waiting, extractions_table
 from ml_assets.extraction.versions import NO_VERSION, extractor_state
 from ml_assets.model_versions import champion_version
@@ -88,9 +89,7 @@ def read_state(
             for spec in _fed(platform, platform.extractions, fed)
         ),
         files=tuple(files),
-        code_changes=changes_in_words(
-            _parts_built(lake, built_hash), project_parts(platform.runtime.code)
-        ),
+        code_changes=_code_changes(platform, lake, built_hash),
         dbt_models=to_build,
     )
 
@@ -140,11 +139,14 @@ def _counts(platform: Platform, files: Sequence[LandedFile]) -> dict[str, int]:
     return {name: counts[name] for name in platform.sources}
 
 
-def _parts_built(lake: Lake, manifest_hash: str | None) -> Parts | None:
-    """All parts of the code of the last build; None if the lake does not know them."""
-    models = parts_of(lake, manifest_hash) or {}
+def _code_changes(platform: Platform, lake: Lake, built_hash: str | None) -> str:
+    """How the code differs from that of the last build; empty where the lake does not know that."""
+    if built_hash == platform.runtime.manifest_hash:
+        return ""
+    models = parts_of(lake, built_hash) or {}
     found = [parts_of(lake, version) for version in models.values()]
-    return {name: value for parts in found for name, value in (parts or {}).items()} or None
+    built = {name: value for parts in found for name, value in (parts or {}).items()}
+    return changes_in_words(built or None, project_parts(platform.runtime.code))
 
 
 def _published(platform: Platform) -> tuple[list[str], list[str]]:
@@ -204,9 +206,4 @@ def _extraction_state(
 
 def _can_be_counted(lake: Lake, spec: ModelSpec | ExtractionSpec) -> bool:
     """Whether the table, as it was built last, has what the spec identifies its rows by."""
-    rows = lake.rows(
-        "select column_name from duckdb_columns() where database_name = 'lake'"
-        " and schema_name = 'marts' and table_name = ?",
-        [spec.table],
-    )
-    return {spec.entity_key, *spec.rows} <= {str(row[0]) for row in rows}
+    return {spec.entity_key, *spec.rows} <= set(column_types(lake, "marts", spec.table))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier, quote_literal
 from lakehouse.sources import Source
+from lakehouse.table_columns import lake_tables
 
 OUTCOMES = ("clean", "quarantined", "duplicate")
 
@@ -129,7 +130,7 @@ def account(lake: Lake, source: Source) -> Accounting:
     outcomes yet. A source that has never been loaded is balanced at zero. The counting reads two
     columns of the source's rows, outside of the writer lock.
     """
-    tables = _tables(lake)
+    tables = lake_tables(lake)
     is_built = f"intermediate.{_outcome_table(source.name)}" in tables
     has_raw = f"raw.{source.name}" in tables
     rows = lake.rows(_counts_query(source.name, _built(lake), has_raw=has_raw, is_built=is_built))
@@ -144,13 +145,6 @@ def account(lake: Lake, source: Source) -> Accounting:
 
 def _outcome_table(source: str) -> str:
     return f"int_{source}_outcomes"
-
-
-def _tables(lake: Lake) -> set[str]:
-    rows = lake.rows(
-        "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'lake'"
-    )
-    return {row[0] for row in rows}
 
 
 def _built(lake: Lake) -> int | None:

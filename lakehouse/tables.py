@@ -1,7 +1,7 @@
 """The lake's own tables: raw rejects, ledger, accounting, scores, monitors, decisions."""
 
 from lakehouse.connection import Lake
-from lakehouse.table_columns import add_missing_columns
+from lakehouse.table_columns import add_missing_columns, lake_tables
 
 SCHEMAS = ("raw", "staging", "intermediate", "marts", "ml", "monitoring", "ops")
 
@@ -127,12 +127,7 @@ ADDED_COLUMNS: dict[str, dict[str, str]] = {"ml.training_sets": {"purged_rows": 
 
 def create_tables(lake: Lake) -> None:
     """Creates the lake's schemas and own tables where they are missing, and their newer columns."""
-    present = {
-        f"{schema}.{table}"
-        for schema, table in lake.rows(
-            "select schema_name, table_name from duckdb_tables() where database_name = 'lake'"
-        )
-    }
+    present = lake_tables(lake)
     missing = [name for name in TABLES if name not in present]
     add_missing_columns(lake, ADDED_COLUMNS)
     if not missing:

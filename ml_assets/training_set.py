@@ -16,6 +16,7 @@ from lakehouse.engine import file_engine
 from lakehouse.errors import TidemarkError
 from lakehouse.quoting import quote_identifier as quoted
 from lakehouse.scratch import scratch_folder
+from lakehouse.table_columns import column_types
 from ml_assets.artifacts import is_published, publish_folder
 from ml_assets.feature_rows import feature_rows
 from ml_assets.near_duplicates import near_duplicate_groups
@@ -104,11 +105,7 @@ def build_training_set(
 
 def count_labelled(lake: Lake, spec: ModelSpec, *, now: datetime) -> int:
     """Rows whose label was known at `now`; 0 as long as dbt has not made the table."""
-    if not lake.rows(
-        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'marts'"
-        " and table_name = ?",
-        [spec.table],
-    ):
+    if not column_types(lake, "marts", spec.table):
         return 0
     rows = lake.rows(
         f"select count(*) from {feature_rows(spec)} where {_labelled(spec)}",  # noqa: S608

@@ -12,6 +12,7 @@ from dagster_project.cli.output import JsonOption, console, print_json
 from dagster_project.cli.pull import pull_all, raise_failed
 from dagster_project.cli.report import print_report, report
 from dagster_project.dbt_server import warm_dbt
+from dagster_project.manifest import is_parsed
 from dagster_project.outcome import RunOutcome
 from dagster_project.plan import Step, plan_run
 from dagster_project.platform import Platform, load_platform
@@ -73,11 +74,14 @@ def run_rounds(
     platform: Platform, *, rescore: bool, retrain: list[str], quiet: bool
 ) -> list[RunOutcome]:
     """Runs until nothing is left to do, or a run fails; asks after each whether to retrain."""
-    _check_names(platform, retrain)
-    _warn_of_broken_specs(platform, quiet=quiet)
     outcomes: list[RunOutcome] = []
     asked = dict.fromkeys(retrain, "it was asked for")
     with ExitStack() as stack:
+        if not is_parsed(platform.settings):
+            # What has to read the project anyway reads it once, for the plan and for the build.
+            stack.enter_context(warm_dbt(platform.settings))
+        _check_names(platform, retrain)
+        _warn_of_broken_specs(platform, quiet=quiet)
         for _ in range(_MOST_ROUNDS):
             state = read_state(platform, rescore=rescore)
             steps = plan_run(state, retrain=asked)

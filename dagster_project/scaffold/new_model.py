@@ -26,6 +26,7 @@ from lakehouse.landing.files import list_landed
 from lakehouse.landing.naming import PLATFORM_COLUMNS
 from lakehouse.quoting import quote_identifier
 from lakehouse.sources import find_source
+from lakehouse.table_columns import column_types
 from ml_assets.spec.columns import (
     TypeClass,
     check_columns,
@@ -171,12 +172,7 @@ def _look_at_table(
         f"{quote_identifier(name)}::varchar as {quote_identifier(name)}" for name in types
     )
     with platform.rehearsed_lake() as lake:
-        built = lake is not None and lake.rows(
-            "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'marts'"
-            " and table_name = ?",
-            [table],
-        )
-        if lake is None or not built:
+        if lake is None or not column_types(lake, "marts", table):
             raise TidemarkError(
                 f"marts.{table} has not been built: its values tell what a model can do.",
                 hint="Land files and run `tidemark run` first.",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse.connection import Lake
 from lakehouse.quoting import quote_identifier as quoted
+from lakehouse.table_columns import column_types
 from ml_assets.extraction.extractor import FieldMention, values_by_field
 from ml_assets.feature_rows import feature_rows
 from ml_assets.spec.extraction import ExtractionSpec
@@ -30,11 +31,7 @@ def extractions_table(name: str) -> str:
 def ensure_extractions_table(lake: Lake, name: str) -> None:
     """Creates the extraction's table where it is missing."""
     table = extractions_table(name)
-    if lake.rows(
-        "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'ml'"
-        " and table_name = ?",
-        [table],
-    ):
+    if column_types(lake, "ml", table):
         return
     with lake.write(f"create ml.{table}") as write:
         write.connection.execute(f"create table if not exists lake.ml.{quoted(table)} ({_COLUMNS})")
