@@ -73,7 +73,7 @@ class CommandLine:
     def answer(self, *arguments: str) -> str:
         """What a command prints, which must succeed.
 
-        In this process: the libraries take longer to load than such a command to work.
+        In this process: the libraries take longer to load than most commands to work.
         """
         code, output, errors = self._here(*arguments)
         assert code == 0, f"tidemark {arguments}:\n{output}\n{errors}"
@@ -86,6 +86,7 @@ class CommandLine:
     def _here(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         output, errors = StringIO(), StringIO()
         with (
+            _same_environment(),
             pytest.MonkeyPatch.context() as patch,
             redirect_stdout(output),
             redirect_stderr(errors),
@@ -123,9 +124,20 @@ class CommandLine:
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query."""
-        # In this process: a command takes seconds to start, and the tests ask often.
+        with self.reader() as read:
+            return read(query)
+
+    @contextmanager
+    def counter(self) -> Iterator[Callable[[], dict[str, int]]]:
+        """The counts as of each call, by one reader for all of them."""
+        with self.reader() as read:
+            yield lambda: read(_COUNTS)[0]
+
+    @contextmanager
+    def reader(self) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+        """Somebody who reads, in this process: a command takes seconds to start."""
         with read_only_lake(load_settings(self.environment)) as lake:
-            return lake.execute(query).to_arrow_table().to_pylist()
+            yield lambda query: lake.execute(query).to_arrow_table().to_pylist()
 
     def land_good(self, name: str, reviews: int = 60) -> None:
         """Lands a file of good reviews that no other file holds."""
@@ -206,6 +218,17 @@ class CommandLine:
             filler.unlink()
 
 
+@contextmanager
+def _same_environment() -> Iterator[None]:
+    """What the block puts into the environment is gone after it: a run tells dbt of its lake."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def _the_error(code: int, output: str, errors: str) -> str:
     """The one message with its hint, checked for being that."""
     lines = errors.splitlines()
@@ -279,7 +302,7 @@ def platform(empty: CommandLine, lake_disk: bool) -> CommandLine:
     empty.answer("generate", str(generated), "--rows", "2400")
     # The months behind them drift, which asks for trainings that no test here needs.
     empty.answer("land", "reviews", *map(str, sorted(generated.glob("*.jsonl"))[:9]))
-    empty.run("run")
+    empty.answer("run")
     empty.base = empty.counts()
     assert empty.base["lines"] == 1800
     assert empty.base["scored"] == empty.base["features"] > 1700

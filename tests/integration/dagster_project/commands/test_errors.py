@@ -130,23 +130,24 @@ def test_four_processes_at_once_meet_no_error_and_count_exactly(platform):
     runs = [platform.start("run"), platform.start("run")]
     runs.append(platform.start("sql", "--json", query))
     reads = 0
-    while any(run.poll() is None for run in runs):
-        if reads in {5, 10}:
-            platform.land_good(f"beside_four_processes_{reads}", reviews=30)
-        now = platform.counts()
-        reads += 1
-        # A reader that never rests would take the time of those it watches.
-        time.sleep(0.5)
-        # One snapshot for all of them: no read sees half of a commit.
-        assert now["raw"] == now["loaded"]
-        assert now["lines"] == now["loaded"] + now["refused"]
-        assert now["predicted"] == now["scored"] <= now["raw"]
+    with platform.counter() as counts:
+        while any(run.poll() is None for run in runs):
+            if reads in {5, 10}:
+                platform.land_good(f"beside_four_processes_{reads}", reviews=30)
+            now = counts()
+            reads += 1
+            # A reader that never rests would take the time of those it watches.
+            time.sleep(0.5)
+            # One snapshot for all of them: no read sees half of a commit.
+            assert now["raw"] == now["loaded"]
+            assert now["lines"] == now["loaded"] + now["refused"]
+            assert now["predicted"] == now["scored"] <= now["raw"]
     for run in runs:
         output, errors = run.communicate()
         assert run.returncode == 0, output + errors
         assert "Error" not in output + errors
     assert reads > 5
-    platform.run("run")
+    platform.answer("run")
     platform.assert_exact()
     doubled = platform.rows(
         "select entity_key from scores_reviews_rating"
@@ -199,7 +200,7 @@ def test_a_full_disk_in_the_dbt_build_is_mended_by_space_and_another_run(platfor
         message = platform.error_of(run)
     assert "The disk is full" in message
     platform.assert_nothing_half_done(before)
-    platform.run("run")
+    platform.answer("run")
     platform.assert_exact()
 
 
@@ -213,7 +214,7 @@ def test_a_postgres_that_goes_in_mid_run_is_mended_by_another_run(platform):
     assert "Postgres, which holds the lake's catalog, does not answer" in message
     assert "Run the command again" in message
     platform.assert_nothing_half_done(before)
-    platform.run("run")
+    platform.answer("run")
     platform.assert_exact()
     assert {run["status"] for run in json.loads(platform.answer("status", "--json"))["runs"]} <= {
         "success",

@@ -72,7 +72,7 @@ def test_the_restored_platform_is_the_same_and_goes_on(elsewhere):
     assert {one["status"] for one in findings["findings"]} == {"good"}, findings
     # Every landed file is known, though its place and its times are others: none comes twice.
     new.land_good("after_restore")
-    new.run("run")
+    new.answer("run")
     new.assert_exact()
 
 
@@ -97,7 +97,7 @@ def test_a_damaged_catalog_is_refused_by_maintenance_and_put_back_by_a_dump(else
     message = json.loads(new.answer("restore", "--catalog", str(dumps[-2]), "--json"))
     assert Path(message["before"]).exists()
     new.answer("doctor")
-    new.run("run")
+    new.answer("run")
     new.assert_exact()
     new.answer("maintain")
     new.answer("doctor", "--deep")
