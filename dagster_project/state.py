@@ -29,7 +29,7 @@ from ml_assets.model_versions import champion_version
 from ml_assets.scoring import count_unscored, scores_table
 from ml_assets.spec.document import ModelSpec
 from ml_assets.spec.extraction import ExtractionSpec
-from ml_assets.staleness import UNTRAINED, training_state
+from ml_assets.staleness import UNTRAINED, TrainingState, training_state
 from ml_assets.training_set import count_labelled
 
 SpecT = TypeVar("SpecT", ModelSpec, ExtractionSpec)
@@ -161,9 +161,7 @@ def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bo
     code = platform.runtime.code[spec.table]
     state = training_state(lake, spec, code.version, features_parts=code.parts)
     reason = state.reason_to_train
-    # A table that other sources fill may never hold a row for this model: once it is there, the
-    # training waits for the first one. It follows in the same `tidemark run`.
-    if reason and is_made_by(lake, spec.table, code.version) and not _labels(lake, spec):
+    if reason and _waits_for_rows(lake, spec, state, code.version):
         reason = None
     rescore = rescore or spec.scoring.rescore == "on_promotion"
     unscored = 0
@@ -178,8 +176,17 @@ def _model_state(platform: Platform, lake: Lake, spec: ModelSpec, *, rescore: bo
     )
 
 
-def _labels(lake: Lake, spec: ModelSpec) -> int:
-    return count_labelled(lake, spec, now=datetime.now(UTC))
+def _waits_for_rows(lake: Lake, spec: ModelSpec, state: TrainingState, code_hash: str) -> bool:
+    """Whether the table that is there holds no row to train on, or that cannot be told yet.
+
+    Other sources may fill it, and never with a row for this model. Where the build brings one, the
+    training follows in the same `tidemark run`; where there is no table yet, in the same round.
+    """
+    if not column_types(lake, "marts", spec.table):
+        return False
+    if not is_made_by(lake, spec.table, code_hash):
+        return state.newest_version is None
+    return count_labelled(lake, spec, now=datetime.now(UTC)) == 0
 
 
 def _extraction_state(
