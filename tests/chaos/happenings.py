@@ -19,6 +19,7 @@ Run = subprocess.Popen[bytes]
 # True when it was done; False when the moment for it has not come.
 Doing = Callable[[Victim, Run], bool]
 
+NOT_MET = "not met"  # the phase of a run that was over before anything could happen to it
 _SERVER = "dagster_project.dbt_server"
 _POLL_SECONDS = 0.002
 
@@ -33,13 +34,13 @@ def happen(victim: Victim, kind: str, *arguments: str) -> Happening:
     until = time.monotonic() + victim.chance.uniform(0.2, victim.seconds)
     while time.monotonic() < until and run.poll() is None:
         time.sleep(0.01)
-    done, phase = False, "not met"
+    done, phase = False, NOT_MET
     while run.poll() is None and not done:
         phase = victim.phase
         done = doing(victim, run)
         time.sleep(_POLL_SECONDS)
     code = run.wait(timeout=300)
-    happening = Happening(kind, phase if done else "not met", None if code < 0 else code)
+    happening = Happening(kind, phase if done else NOT_MET, None if code < 0 else code)
     victim.happenings.append(happening)
     if code >= 0:
         output = victim.output

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from demo.reviews import generate_reviews
-from tests.chaos.happenings import happen, kinds
+from tests.chaos.happenings import NOT_MET, happen, kinds
 from tests.chaos.storage import SERVERS, LocalStorage, S3Storage
 from tests.chaos.verification import verify, verify_no_leftovers
 from tests.chaos.victim import Victim
@@ -48,7 +48,10 @@ def _mounted(folder: Path) -> Path | None:
 
 
 def play(victim: Victim, *, rounds: int, seed: int, tell: Callable[[str], None]) -> None:
-    """Plays the rounds; the first assertion that fails ends it."""
+    """Plays the rounds; the first assertion that fails ends it.
+
+    Where the run was over before anything could happen to it, the round is played again.
+    """
     originals = generated(seed)
     for name in sorted(originals)[:2]:
         victim.land(name, originals[name])
@@ -56,9 +59,10 @@ def play(victim: Victim, *, rounds: int, seed: int, tell: Callable[[str], None])
     order = list(kinds(victim))
     victim.chance.shuffle(order)
     taken: deque[float] = deque(maxlen=_RUNS_LOOKED_AT)
-    for number in range(rounds):
+    number = 0
+    while number < rounds:
         kind = order[number % len(order)]
-        if number:
+        if taken:
             _land_next(victim, originals)
         # A training now and then, so that its steps are hit too.
         retrain = number % 5 == 4
@@ -77,7 +81,10 @@ def play(victim: Victim, *, rounds: int, seed: int, tell: Callable[[str], None])
             f" ({happened - started:.1f} + {finished - happened:.1f}"
             f" + {time.monotonic() - finished:.1f} s)"
         )
-        if number % 20 == 19:
+        if happening.phase == NOT_MET:
+            continue
+        number += 1
+        if number % 20 == 0:
             verify_no_leftovers(victim)
     verify_no_leftovers(victim)
     verify(victim)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos.happenings import NOT_MET
 from tests.chaos.rounds import new_victim, play
 from tests.chaos.victim import Victim
 
@@ -37,4 +38,4 @@ def victim() -> Iterator[Victim]:
 @pytest.mark.timeout(300 + _SECONDS_A_ROUND * _ROUNDS)
 def test_whatever_happens_nothing_is_lost_or_doubled(victim: Victim) -> None:
     play(victim, rounds=_ROUNDS, seed=_SEED, tell=print)
-    assert len(victim.happenings) == _ROUNDS
+    assert sum(happening.phase != NOT_MET for happening in victim.happenings) == _ROUNDS
