@@ -18,7 +18,8 @@ from dagster_project.settings import PROJECT_ROOT, Settings
 from lakehouse.errors import TidemarkError
 from lakehouse.s3 import aws_environment
 
-_STOP_SECONDS = 20
+_INTERRUPT_SECONDS = 20
+_TERMINATE_SECONDS = 5
 _WORKSPACE = "workspace.yaml"
 
 
@@ -144,6 +145,7 @@ def start(settings: Settings, service: Service) -> subprocess.Popen[bytes]:
     if service.socket is not None:
         service.socket.unlink(missing_ok=True)
     settings.log_folder.mkdir(parents=True, exist_ok=True)
+    _listen_to_signals()
     with (settings.log_folder / f"{service.name}.log").open("ab") as log:
         process = subprocess.Popen(
             service.command,
@@ -159,6 +161,16 @@ def start(settings: Settings, service: Service) -> subprocess.Popen[bytes]:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"{process.pid}\n{process_start(process.pid)}\n")
     return process
+
+
+def _listen_to_signals() -> None:
+    """Ends that this process ignores signals, as a shell's background job does: servers inherit it.
+
+    SIGTERM goes the way of SIGINT where Dagster was imported.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _write_workspace(settings: Settings) -> None:
@@ -202,19 +214,22 @@ def stop(settings: Settings, name: str) -> bool:
 
 
 def _stop_leader(settings: Settings, name: str, pid: int) -> None:
-    for number, seconds in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGTERM, 5)):
+    for number, seconds in (
+        (signal.SIGINT, _INTERRUPT_SECONDS),
+        (signal.SIGTERM, _TERMINATE_SECONDS),
+    ):
         _signal(pid, number)
         if _within(seconds, lambda: running_pid(settings, name) is None):
             return
 
 
 def _stop_group(group: int) -> None:
-    for number, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(group, number)
         except ProcessLookupError:
             return
-        if _within(seconds, lambda: not _group_exists(group)):
+        if _within(_TERMINATE_SECONDS, lambda: not _group_exists(group)):
             return
 
 

@@ -48,8 +48,6 @@ def up(
     settings = platform.settings
     if settings.serves_s3:
         check_installed()
-    # A shell's background job ignores SIGINT, and the servers would inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     running: dict[Service, subprocess.Popen[bytes]] = {}
     try:
         with console.status("starting the servers"):

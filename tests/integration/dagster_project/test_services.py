@@ -1,6 +1,7 @@
 """Servers are started, waited for and stopped, and never mistaken for another process."""
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -28,6 +29,14 @@ _SERVE = (
     "server = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
     "print('serving', flush=True)\n"
     "time.sleep(600)\n"
+)
+_POLITE = (
+    "import time\n"
+    "try:\n"
+    "    print('here', flush=True)\n"
+    "    time.sleep(600)\n"
+    "except KeyboardInterrupt:\n"
+    "    print('interrupted', flush=True)\n"
 )
 _STUBBORN = (
     "import signal, sys, time\n"
@@ -99,11 +108,27 @@ def test_a_server_is_started_found_and_stopped(settings, run, port):
     assert stop(settings, "test") is False
 
 
+def test_a_server_listens_to_signals_that_its_starter_ignores(settings, run, monkeypatch):
+    monkeypatch.setattr(module, "_TERMINATE_SECONDS", 0.5)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        run(_POLITE)
+        _wait_for_log(settings, "here")
+        assert stop(settings, "test") is True
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert "interrupted" in _log(settings)
+
+
 @pytest.mark.parametrize("signal_needed", ["terminate", "kill"])
 def test_a_server_that_does_not_listen_to_signals_is_stopped_all_the_same(
     settings, run, monkeypatch, signal_needed
 ):
-    monkeypatch.setattr(module, "_STOP_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_INTERRUPT_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_TERMINATE_SECONDS", 0.5)
     _, process = run(_STUBBORN, signal_needed)
     _wait_for_log(settings, "deaf")
     assert stop(settings, "test") is True
