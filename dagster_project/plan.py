@@ -75,8 +75,8 @@ class PlatformState:
         unprofiled, unaccounted: Sources whose newest rows have no profile, or are in no
             accounting: the run that brought them did not finish.
         extractions: The extractions whose specs are good.
-        unpublished: Whether the tables that read scores are older than what they read, or will be
-            once the dbt models are built.
+        publishes: Whether there are tables that read scores.
+        unpublished: Whether these are older than what they read.
         files: The pending files themselves.
         code_changes: How the dbt code differs from that of the last build, in words; empty where
             it does not, or where the lake does not know that code.
@@ -91,6 +91,7 @@ class PlatformState:
     models: tuple[ModelState, ...]
     unprofiled: tuple[str, ...] = ()
     unaccounted: tuple[str, ...] = ()
+    publishes: bool = False
     unpublished: bool = False
     extractions: tuple[ExtractionState, ...] = ()
     files: tuple[LandedFile, ...] = ()
@@ -124,8 +125,9 @@ def plan_run(state: PlatformState, *, retrain: Mapping[str, str] | None = None) 
         for source, count in state.pending.items()
         if count
     ]
-    if reason := _build_reason(state):
-        steps.append(Step("build", "dbt", reason, state.dbt_models))
+    build = _build_reason(state)
+    if build:
+        steps.append(Step("build", "dbt", build, state.dbt_models))
     has_new_rows = bool(steps)
     steps += _left_by_killed_runs(state)
     for model in state.models:
@@ -138,7 +140,8 @@ def plan_run(state: PlatformState, *, retrain: Mapping[str, str] | None = None) 
     for extraction in state.extractions:
         if reason := extraction.reason(new_rows=has_new_rows and extraction.built):
             steps.append(Step("extract", extraction.name, reason))
-    if state.unpublished and all(step.action not in ("score", "extract") for step in steps):
+    outdated = state.unpublished or (state.publishes and build is not None)
+    if outdated and all(step.action not in ("score", "extract") for step in steps):
         steps.append(Step("publish", "dbt", "the tables that read scores are older than those"))
     return tuple(steps)
 

@@ -79,8 +79,9 @@ def read_state(
         ),
         unprofiled=tuple(sorted(unprofiled_sources(lake) & set(platform.sources))),
         unaccounted=tuple(sorted(unaccounted_sources(lake) & set(platform.accounted_sources))),
+        publishes=platform.has_models_after_scoring,
         unpublished=platform.has_models_after_scoring
-        and (bool(to_build) or is_unpublished(lake, *_published(platform))),
+        and is_unpublished(lake, *_published(platform)),
         extractions=tuple(
             replace(
                 _extraction_state(platform, lake, spec, rescore=rescore),

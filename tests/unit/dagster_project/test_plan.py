@@ -24,7 +24,7 @@ def test_nothing_new_does_nothing():
 
 
 def test_an_empty_lake_without_files_does_nothing():
-    empty = PlatformState({"reviews": 0}, 0, None, "m1", None, ())
+    empty = PlatformState({"reviews": 0}, 0, None, "m1", None, (), publishes=True)
     assert plan_run(empty) == ()
 
 
@@ -42,7 +42,8 @@ def test_the_first_run_trains_too():
 def test_a_model_that_has_nothing_to_train_on_is_not_asked_for_scores():
     state = replace(STATE, pending={"reviews": 1}, models=(replace(MODEL, serves=False),))
     assert _actions(state) == [("ingest", "reviews"), ("build", "dbt")]
-    assert _actions(replace(state, unpublished=True))[-1] == ("publish", "dbt")
+    publishes = replace(state, publishes=True)
+    assert _actions(publishes)[-1] == ("publish", "dbt"), "as what it reads is built anew"
 
 
 def test_loads_that_were_not_built_are_built():
