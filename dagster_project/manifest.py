@@ -60,13 +60,16 @@ def dbt_arguments(settings: Settings, target: Path) -> list[str]:
     """The options of dbt that name the project and the folder of its artifacts and logs.
 
     The folder is made, with the parsed project in it to start from: without it dbt parses all of
-    the project again, 1.5 s.
+    the project again, 1.5 s. That is done where the project has changed: dbt takes a file for
+    unchanged that has a time which it had before, as one out of an archive or a copy may have.
     """
     target.mkdir(parents=True, exist_ok=True)
     parsed = _parsed_folder(settings) / PARSED_FILES[1]
-    if parsed.exists() and parsed.parent != target:
+    is_current = is_parsed(settings)
+    if is_current and parsed.exists() and parsed.parent != target:
         shutil.copy(parsed, target)
     return [
+        *(() if is_current else ("--no-partial-parse",)),
         "--project-dir", str(settings.dbt_project),
         "--profiles-dir", str(settings.dbt_project),
         "--target-path", str(target),

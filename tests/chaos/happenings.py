@@ -96,13 +96,14 @@ def _kill_in_upload(victim: Victim, run: Run) -> bool:
 
 
 def _kill_dbt(_: Victim, run: Run) -> bool:
-    """The process of a dbt build: a fork of the warm server."""
+    """The process of a dbt build: a fork of the warm server, which has other children too."""
     with suppress(psutil.NoSuchProcess):
-        for server in psutil.Process(run.pid).children():
-            if _SERVER in " ".join(server.cmdline()):
-                for build in server.children():
-                    build.kill()
-                    return True
+        children = psutil.Process(run.pid).children(recursive=True)
+        dbt = [child for child in children if _SERVER in " ".join(child.cmdline())]
+        builds = [child for child in dbt if child.ppid() != run.pid]
+        for build in builds:
+            build.kill()
+        return bool(builds)
     return False
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from dagster_project import manifest as module
-from dagster_project.manifest import executable, manifest_file, read_manifest
+from dagster_project.manifest import dbt_arguments, executable, manifest_file, read_manifest
 from lakehouse.config import LakeConfig
 from lakehouse.errors import TidemarkError
 
@@ -108,3 +108,15 @@ def test_dbt_is_the_one_beside_the_interpreter(monkeypatch, tmp_path):
     (tmp_path / "elsewhere" / "dbt").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "elsewhere"))
     assert Path(executable("dbt")) == tmp_path / "elsewhere" / "dbt"
+
+
+def test_a_changed_project_is_read_whole_since_times_of_files_may_return(project, parses):
+    target = project.state / "elsewhere"
+    assert "--no-partial-parse" in dbt_arguments(project, target)
+    manifest_file(project)
+    partial = project.state / "dbt" / "parsed" / "partial_parse.msgpack"
+    partial.write_text("as it was read")
+    assert "--no-partial-parse" not in dbt_arguments(project, target)
+    assert (target / partial.name).read_text() == "as it was read"
+    (project.dbt_project / "models" / "one.sql").write_text("select 2 as n")
+    assert "--no-partial-parse" in dbt_arguments(project, target)
