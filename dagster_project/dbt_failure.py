@@ -15,6 +15,13 @@ def explained_failure(target: Path, project: Path) -> TidemarkError:
     file = target / "run_results.json"
     if not file.exists():
         text = _logged_errors(target / "dbt.log")
+        if not text:
+            return TidemarkError(
+                "dbt ended before it had results and has logged no error: it was killed, or could"
+                " not start.",
+                hint="Run the command again: what was not committed is done anew. If it happens"
+                f" again, look for lack of memory, then at {target / 'dbt.log'}.",
+            )
         return explanation_of(OSError(text)) or TidemarkError(
             f"dbt stopped before it had results.\n{text}",
             hint=f"Correct the dbt project in {project}; `tidemark check` parses it again.",
@@ -45,8 +52,12 @@ def _message(result: dict[str, Any]) -> str:
 
 
 def _logged_errors(log: Path) -> str:
-    """What dbt logged as errors, of which it writes one JSON object a line."""
+    """What dbt logged as errors, of which it writes one JSON object a line.
+
+    The last line of a dbt that was killed may be cut off: it is passed over.
+    """
     if not log.exists():
-        return "It has left no log."
-    entries = [json.loads(line)["info"] for line in log.read_text().splitlines()]
+        return ""
+    whole, _, _ = log.read_text().rpartition("\n")
+    entries = [json.loads(line)["info"] for line in whole.splitlines()]
     return "\n".join(entry["msg"] for entry in entries if entry["level"] == "error")

@@ -15,6 +15,8 @@ _POSTGRES_GONE = (
     "failed to query most recent snapshot",
     # A query of the catalog before this one, of the same statement, has found nobody.
     "from ducklake: current transaction is aborted",
+    # The same, found when the result was fetched of a query that was no part of a transaction.
+    "unsuccessful query result\nerror: transactioncontext error: current transaction is aborted",
     "server closed the connection",
     "terminating connection",
     "connection to server",

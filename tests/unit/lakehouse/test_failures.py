@@ -35,6 +35,10 @@ def test_a_full_disk_is_said_in_one_line(error):
             "TransactionContext Error: Failed to get data file list from DuckLake:"
             " Current transaction is aborted (please ROLLBACK)"
         ),
+        duckdb.InvalidInputException(
+            "Invalid Input Error: Attempting to fetch from an unsuccessful query result\nError:"
+            " TransactionContext Error: Current transaction is aborted (please ROLLBACK)"
+        ),
         psycopg.OperationalError("whatever it says"),
         psycopg.OperationalError(""),
     ],
