@@ -4,6 +4,7 @@ import argparse
 import random
 import sys
 
+from tests.chaos.happenings import kinds
 from tests.chaos.rounds import STORAGES, new_victim, play
 
 
@@ -13,13 +14,16 @@ def main() -> None:
     parser.add_argument("--storage", choices=STORAGES, default="local")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, help="without: a new one, which is printed")
+    parser.add_argument("--only", help="what happens, such as 'kill dbt'; without: all in turn")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     _tell(f"storage {options.storage}, {options.rounds} rounds, seed {seed}")
     victim = new_victim(options.storage, seed)
     failed = True
     try:
-        play(victim, rounds=options.rounds, seed=seed, tell=_tell)
+        if options.only not in (None, *kinds(victim)):
+            parser.error(f"--only is one of: {', '.join(kinds(victim))}")
+        play(victim, rounds=options.rounds, seed=seed, tell=_tell, only=options.only)
         failed = False
     finally:
         _tell(victim.report())

@@ -47,16 +47,30 @@ def _mounted(folder: Path) -> Path | None:
     return folder if done.returncode == 0 else None
 
 
-def play(victim: Victim, *, rounds: int, seed: int, tell: Callable[[str], None]) -> None:
+def play(
+    victim: Victim,
+    *,
+    rounds: int,
+    seed: int,
+    tell: Callable[[str], None],
+    only: str | None = None,
+) -> None:
     """Plays the rounds; the first assertion that fails ends it.
 
     Where the run was over before anything could happen to it, the round is played again.
+
+    Args:
+        victim: The platform.
+        rounds: How many.
+        seed: Of the reviews.
+        tell: Told a line for each.
+        only: The kind of what happens; None for all of them in turn.
     """
     originals = generated(seed)
     for name in sorted(originals)[:2]:
         victim.land(name, originals[name])
     # The very first run is one that things happen to as well: nothing is there then.
-    order = list(kinds(victim))
+    order = [kind for kind in kinds(victim) if only in (None, kind)]
     victim.chance.shuffle(order)
     taken: deque[float] = deque(maxlen=_RUNS_LOOKED_AT)
     number = 0
