@@ -19,10 +19,11 @@ def main() -> None:
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     _tell(f"storage {options.storage}, {options.rounds} rounds, seed {seed}")
     victim = new_victim(options.storage, seed)
+    if options.only not in (None, *kinds(victim)):
+        victim.remove()
+        parser.error(f"--only is one of: {', '.join(kinds(victim))}")
     failed = True
     try:
-        if options.only not in (None, *kinds(victim)):
-            parser.error(f"--only is one of: {', '.join(kinds(victim))}")
         play(victim, rounds=options.rounds, seed=seed, tell=_tell, only=options.only)
         failed = False
     finally:
