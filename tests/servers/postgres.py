@@ -67,3 +67,4 @@ def tls_postgres(folder: Path, certificates: Certificates) -> Iterator[TlsPostgr
     with process(command, log, stop=signal.SIGINT, cwd=folder, **as_user) as server:
         wait_until_listening(port, server, log)
         yield TlsPostgres(port)
+    log.unlink()

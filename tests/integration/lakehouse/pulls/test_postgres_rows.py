@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from lakehouse.connection import Lake
 from lakehouse.errors import TidemarkError
 from lakehouse.sources import Source
 from tests.integration.lakehouse.pulls.conftest import Puller
@@ -16,8 +17,9 @@ VARIABLE = "SHOP_URL"
 
 
 @pytest.fixture
-def shop(database_url: str) -> Iterator[psycopg.Connection]:
-    """A shop's database; the lake's catalog happens to live in the same one."""
+def shop(lake: Lake, database_url: str) -> Iterator[psycopg.Connection]:
+    """A shop's database; the lake's catalog lives in the same one, and was there first."""
+    assert lake.config.postgres_url.get_secret_value() == database_url
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "create table orders (id bigint primary key, amount numeric, note text,"
