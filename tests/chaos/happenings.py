@@ -22,6 +22,9 @@ Doing = Callable[[Victim, Run], bool]
 NOT_MET = "not met"  # the phase of a run that was over before anything could happen to it
 _SERVER = "dagster_project.dbt_server"
 _POLL_SECONDS = 0.002
+_BUILD_SECONDS = 6.0
+# Of a run's time, within which the waiting for the moment begins: builds are over before the run.
+_BEGINS_WITHIN = {"kill dbt": 0.5}
 
 
 def happen(victim: Victim, kind: str, *arguments: str) -> Happening:
@@ -31,7 +34,8 @@ def happen(victim: Victim, kind: str, *arguments: str) -> Happening:
     """
     doing = kinds(victim)[kind]
     run = victim.start(*arguments)
-    until = time.monotonic() + victim.chance.uniform(0.2, victim.seconds)
+    latest = max(victim.seconds * _BEGINS_WITHIN.get(kind, 1.0), 0.2)
+    until = time.monotonic() + victim.chance.uniform(0.2, latest)
     while time.monotonic() < until and run.poll() is None:
         time.sleep(0.01)
     done, phase = False, NOT_MET
@@ -97,22 +101,28 @@ def _kill_in_upload(victim: Victim, run: Run) -> bool:
 
 
 def _kill_dbt(victim: Victim, run: Run) -> bool:
-    """The process of a dbt build: a fork of the warm server, which has other children too.
+    """A dbt build, some time after it has begun."""
+    if not _dbt_builds(victim, run):
+        return False
+    with suppress(subprocess.TimeoutExpired):
+        run.wait(timeout=victim.chance.uniform(0, _BUILD_SECONDS))
+    builds = _dbt_builds(victim, run)
+    for build in builds:
+        build.kill()
+    return bool(builds)
 
-    One that has written its results is over, and dies anyway.
-    """
+
+def _dbt_builds(victim: Victim, run: Run) -> list[psutil.Process]:
+    """The forks of the warm server, which has other children too, that have no results yet."""
     targets = (victim.state / "dbt" / "runs").glob("*/*")
     newest = max(targets, key=lambda folder: folder.stat().st_mtime, default=None)
     if newest is None or (newest / "run_results.json").exists():
-        return False
+        return []
     with suppress(psutil.NoSuchProcess):
         children = psutil.Process(run.pid).children(recursive=True)
         dbt = [child for child in children if _SERVER in " ".join(child.cmdline())]
-        builds = [child for child in dbt if child.ppid() != run.pid]
-        for build in builds:
-            build.kill()
-        return bool(builds)
-    return False
+        return [child for child in dbt if child.ppid() != run.pid]
+    return []
 
 
 def _kill_postgres(victim: Victim, _: Run) -> bool:
