@@ -12,24 +12,23 @@ _SHOWN = 5
 
 def explained_failure(target: Path, project: Path) -> TidemarkError:
     """The error of a failed build whose results are in the target folder."""
-    file = target / "run_results.json"
-    if not file.exists():
+    results = _results(target / "run_results.json")
+    failed = [
+        result for result in results if result["status"] in ("error", "fail", "runtime error")
+    ]
+    if not failed:
         text = _logged_errors(target / "dbt.log")
         if not text:
             return TidemarkError(
-                "dbt ended before it had results and has logged no error: it was killed, or could"
-                " not start.",
+                "dbt ended without a result that failed, and has logged no error: it was killed,"
+                " or could not start.",
                 hint="Run the command again: what was not committed is done anew. If it happens"
                 f" again, look for lack of memory, then at {target / 'dbt.log'}.",
             )
         return explanation_of(OSError(text)) or TidemarkError(
-            f"dbt stopped before it had results.\n{text}",
+            f"dbt stopped without a result that failed.\n{text}",
             hint=f"Correct the dbt project in {project}; `tidemark check` parses it again.",
         )
-    results: list[dict[str, Any]] = json.loads(file.read_text())["results"]
-    failed = [
-        result for result in results if result["status"] in ("error", "fail", "runtime error")
-    ]
     skipped = sum(result["status"] == "skipped" for result in results)
     lines = [f"  {_name(result)}: {_message(result)}" for result in failed[:_SHOWN]]
     if len(failed) > _SHOWN:
@@ -40,6 +39,14 @@ def explained_failure(target: Path, project: Path) -> TidemarkError:
         hint="Correct the dbt model or the data that it names, then run again; tables behind a"
         " failed test keep their last good state.",
     )
+
+
+def _results(file: Path) -> list[dict[str, Any]]:
+    """What became of each node; nothing where dbt had no time to write it."""
+    if not file.exists():
+        return []
+    found: list[dict[str, Any]] = json.loads(file.read_text())["results"]
+    return found
 
 
 def _name(result: dict[str, Any]) -> str:

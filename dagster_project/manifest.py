@@ -27,32 +27,27 @@ def manifest_file(settings: Settings) -> Path:
         TidemarkError: There is no project, or dbt cannot parse it.
     """
     target = _parsed_folder(settings)
-    content = project_hash(settings.dbt_project)
-    if is_parsed(settings, content):
+    if is_parsed(settings):
         return target / PARSED_FILES[0]
     if not (settings.dbt_project / "dbt_project.yml").is_file():
         raise TidemarkError(
             f"There is no dbt project in {settings.dbt_project}: it has no dbt_project.yml.",
             hint="Set TIDEMARK_DBT_PROJECT to the project's folder.",
         )
+    content = project_hash(settings.dbt_project)  # what changes meanwhile is parsed the next time
     _parse(settings, target)
     (target / _HASH_FILE).write_text(content)
     return target / PARSED_FILES[0]
 
 
-def is_parsed(settings: Settings, content: str | None = None) -> bool:
-    """Whether the manifest is there, of the project as it is now.
-
-    Args:
-        settings: The platform's.
-        content: The project's hash, where it is known already.
-    """
+def is_parsed(settings: Settings) -> bool:
+    """Whether the manifest is there, of the project as it is now."""
     folder = _parsed_folder(settings)
     marker = folder / _HASH_FILE
     return (
         (folder / PARSED_FILES[0]).exists()
         and marker.exists()
-        and marker.read_text() == (content or project_hash(settings.dbt_project))
+        and marker.read_text() == project_hash(settings.dbt_project)
     )
 
 

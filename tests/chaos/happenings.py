@@ -109,20 +109,26 @@ def _kill_dbt(victim: Victim, run: Run) -> bool:
     builds = _dbt_builds(victim, run)
     for build in builds:
         build.kill()
-    return bool(builds)
+    # One that has written its results meanwhile was over.
+    return bool(builds) and not _has_results(victim)
 
 
 def _dbt_builds(victim: Victim, run: Run) -> list[psutil.Process]:
     """The forks of the warm server, which has other children too, that have no results yet."""
-    targets = (victim.state / "dbt" / "runs").glob("*/*")
-    newest = max(targets, key=lambda folder: folder.stat().st_mtime, default=None)
-    if newest is None or (newest / "run_results.json").exists():
+    if _has_results(victim):
         return []
     with suppress(psutil.NoSuchProcess):
         children = psutil.Process(run.pid).children(recursive=True)
         dbt = [child for child in children if _SERVER in " ".join(child.cmdline())]
         return [child for child in dbt if child.ppid() != run.pid]
     return []
+
+
+def _has_results(victim: Victim) -> bool:
+    """Whether the newest dbt build has written its results, or there was none."""
+    targets = (victim.state / "dbt" / "runs").glob("*/*")
+    newest = max(targets, key=lambda folder: folder.stat().st_mtime, default=None)
+    return newest is None or (newest / "run_results.json").exists()
 
 
 def _kill_postgres(victim: Victim, _: Run) -> bool:

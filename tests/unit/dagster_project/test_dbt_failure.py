@@ -19,6 +19,12 @@ def test_a_dbt_that_was_killed_is_run_again(tmp_path):
     assert "Run the command again" in error.hint
 
 
+def test_a_dbt_that_was_killed_after_its_last_node_is_run_again(tmp_path):
+    results = [{"unique_id": "model.p.good", "status": "success"}]
+    (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
+    assert "it was killed" in explained_failure(tmp_path, tmp_path / "project").message
+
+
 def test_a_dbt_without_a_log_may_not_have_started(tmp_path):
     assert "could not start" in explained_failure(tmp_path, tmp_path / "project").message
 
